@@ -1,0 +1,116 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"tieline/internal/alert"
+	"tieline/internal/ha"
+)
+
+// ErrDeposed is returned by fenced statements when the lease no longer names
+// the term's epoch, boot id and database identity. Nothing was changed.
+var ErrDeposed = errors.New("the term is no longer the lease's")
+
+// ClaimRequest asks for up to Limit due links of one connector, oldest due first.
+type ClaimRequest struct {
+	Term  ha.Term
+	View  alert.TermView
+	Claim alert.ClaimID // chosen by the sender (rule C2)
+	Limit int           // 1 to 1000
+}
+
+// Work is a claimed link with what it should show, read after the claim was
+// confirmed, at the revision it then had.
+type Work struct {
+	Link     alert.Link
+	Alert    alert.Alert
+	Notes    []alert.Note // those after Link.NotesDelivered, in order
+	Previous *Previous    // for a Fresh remote link whose alert fired before
+}
+
+// Previous is the counterpart of the latest earlier alert of the same source
+// and key, for the life cycle table.
+type Previous struct {
+	Link     alert.Link
+	ClosedAt time.Time     // of the earlier alert, by the database's clock
+	Ago      time.Duration // database's now minus ClosedAt
+}
+
+// Links is what forwarding needs of storage for links. Statements marked
+// fenced compare the lease row's epoch, boot id and identity in the same
+// statement, and return ErrDeposed. Any other error means that the outcome is
+// unknown.
+type Links interface {
+	// Claim claims due links (rule C1): fenced, one statement, the claim condition
+	// of alert.Link.Claimable repeated on the very rows it updates. It returns
+	// how many links it claimed.
+	Claim(ctx context.Context, r ClaimRequest) (int, error)
+	// Claimed re-reads which links a claim holds, after a lost answer (rule C2),
+	// with their payloads. It is not fenced: an owner may always ask. It is also
+	// how payloads are read after a claim.
+	Claimed(ctx context.Context, connector string, claim alert.ClaimID) ([]Work, error)
+	// Record records outcomes under their claims (rule C5), each as
+	// alert.Link.Record does, with their events on the timeline, in one
+	// transaction. It is not fenced. The answers stand in the outcomes' order.
+	Record(ctx context.Context, term ha.Term, entries []Entry) ([]alert.Recorded, error)
+	// Expire makes every claim of the connector that is not in live uncertain
+	// (rule C4), as alert.Link.Expire does: fenced, one statement. Only claims
+	// of earlier epochs, or those in stuck, are touched.
+	Expire(ctx context.Context, term ha.Term, stuck []alert.ClaimID, hold alert.Hold) (int, error)
+	// OpenClaims returns the claim ids that links of the connector carry now.
+	OpenClaims(ctx context.Context, connector string) ([]alert.ClaimID, error)
+	// NextDue is how long until the next unclaimed link is due, by the database's
+	// clock; ok is false when none is.
+	NextDue(ctx context.Context, connector string) (wait time.Duration, ok bool, err error)
+	// Adopt gives a Fresh claimed link the ticket of the previous alert's link
+	// (life cycle "reopen" and "comment"): in one transaction the previous link
+	// becomes Skipped with the reason and this one Settled with the ticket,
+	// still claimed. ok is false when either changed meanwhile.
+	Adopt(ctx context.Context, claim alert.ClaimID, link, previous alert.LinkID, reason string) (ok bool, err error)
+}
+
+// Entry is one outcome with what the timeline should say about it.
+type Entry struct {
+	Outcome alert.Outcome
+	Events  []Event
+}
+
+// Event is one line of an alert's timeline.
+type Event struct {
+	Kind     string // "sent", "failed", "parked", "looked", "ticket", "merged", "news", "skipped", ...
+	Text     string // safe for people
+	Endpoint string
+	Took     time.Duration
+	Revision int64
+	Ticket   string
+}
+
+// Mail is what forwarding needs of storage for the way back.
+type Mail interface {
+	// Bookmark returns a named bookmark's value; "" when it was never set.
+	Bookmark(ctx context.Context, connector, name string) (string, error)
+	// Receive stores news and moves the bookmark from old to next by
+	// compare-and-swap, in one fenced transaction. News already stored is dropped
+	// by its id. For each fresh one whose link is known, the link hears it
+	// (alert.Link.Hear), the timeline tells it, and where backState maps the state
+	// to a word for the source, the alert's Source link is told to want it.
+	Receive(ctx context.Context, term ha.Term, name, old, next string, news []alert.News, backState func(remoteState string) (sourceState string, ok bool)) error
+}
+
+// Absences is what the comparison with a source's list needs of storage.
+type Absences interface {
+	// OpenAlerts returns the open alerts of a source: key, id and seen count.
+	OpenAlerts(ctx context.Context, source string) ([]OpenAlert, error)
+	// CloseAbsent closes alerts whose seen count is still the given one: fenced.
+	// It returns how many it closed.
+	CloseAbsent(ctx context.Context, term ha.Term, source string, gone []OpenAlert, reason string) (int, error)
+}
+
+// OpenAlert is an open alert as the comparison sees it.
+type OpenAlert struct {
+	ID   alert.ID
+	Key  string
+	Seen int64
+}

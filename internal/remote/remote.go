@@ -1,0 +1,105 @@
+// Package remote is the contract for remote systems: what an adapter can do,
+// what it promises about doing it twice, and how it says that a call failed.
+//
+// An adapter translates drafts into its system's requests and answers into
+// tickets. It decides nothing: whether to look, create, update or merge, when
+// to try again and what a failure means for the alert is the forwarder's
+// business. It keeps no state between calls but connections, and knows neither
+// the database nor other adapters.
+//
+// # Abilities
+//
+// Every adapter is an Adapter. What else a system offers are small interfaces
+// found by type assertion: Looker, Comparer, Merger, Noter, Poller, Lister.
+//
+// # Failure
+//
+// A failed call is a *Failure of one of three classes. Permanent: the remote
+// understood and refused; a person is needed. Retry: certainly not carried out.
+// Unknown: sent and not answered; it may have been carried out, or may yet be.
+// A write's error that is no *Failure counts as Unknown.
+package remote
+
+import (
+	"context"
+	"time"
+
+	"tieline/internal/alert"
+)
+
+// Guarantee is what an adapter offers against doing a create twice.
+type Guarantee int
+
+// The guarantees, weakest first.
+const (
+	// AtLeastOnce: neither looked up nor deduplicated; an unknown outcome may double.
+	AtLeastOnce Guarantee = iota
+	// Lookup: tickets can be found by key, so an unknown outcome is looked up.
+	Lookup
+	// Idempotent: the remote itself drops a second write with the same key.
+	Idempotent
+)
+
+func (g Guarantee) String() string {
+	return [...]string{"AtLeastOnce", "Lookup", "Idempotent"}[g]
+}
+
+// Traits are an adapter's promises.
+type Traits struct {
+	Guarantee Guarantee
+	// KeyLife is how long an idempotency key is remembered; 0 = for ever.
+	// A create older than that is no longer Idempotent.
+	KeyLife time.Duration
+	// Settle is how long after its request a stalled write may still be carried
+	// out, plus a pause: the wait between two looks, and before a read back.
+	// The connector document may lengthen it.
+	Settle time.Duration
+	// TicketLater: Create answers without a ticket id; news assigns it.
+	TicketLater bool
+}
+
+// Adapter is a remote system of one connector.
+type Adapter interface {
+	Traits() Traits
+	// Create makes the ticket of a draft. The draft's key is stored in it.
+	Create(ctx context.Context, d alert.Draft) (alert.Ticket, error)
+	// Update makes the ticket show the draft: content, and state when the draft
+	// names one. It reads back where the remote answers success without doing
+	// what was asked; a state it silently refused is a Permanent failure.
+	Update(ctx context.Context, ticket string, d alert.Draft) (alert.Ticket, error)
+	// Probe tells whether the remote can be reached and accepts our credentials.
+	// Its failure has Connect set when no connection was possible.
+	Probe(ctx context.Context) error
+}
+
+// Looker finds tickets by key: all of them, in creation order, open or not.
+type Looker interface {
+	Look(ctx context.Context, k alert.Key) ([]alert.Ticket, error)
+}
+
+// Comparer reads a ticket back and names the fields that do not show the draft.
+type Comparer interface {
+	Compare(ctx context.Context, ticket string, d alert.Draft) (t alert.Ticket, differs []string, err error)
+}
+
+// Merger ends a twin in favour of the survivor. Repeating it is harmless.
+type Merger interface {
+	Merge(ctx context.Context, survivor, twin string) error
+}
+
+// Noter adds a note to a ticket.
+type Noter interface {
+	Note(ctx context.Context, ticket string, k alert.Key, n alert.Note) error
+}
+
+// Poller reads what happened to our tickets since a bookmark. The empty
+// bookmark means "from now on": the call returns the present position. A poll
+// re-reads an overlap; News.ID makes repeats harmless.
+type Poller interface {
+	News(ctx context.Context, bookmark string) (news []alert.News, next string, err error)
+}
+
+// Lister pages through the tickets that carry keys of ours, for a reconcile run.
+type Lister interface {
+	List(ctx context.Context, page string) (tickets []alert.Ticket, next string, err error)
+}

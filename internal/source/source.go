@@ -1,0 +1,66 @@
+// Package source is the contract for monitoring systems: how what they push is
+// read, how the list of their alerts is compared with ours, and how news of a
+// ticket is written back to them.
+package source
+
+import (
+	"context"
+	"net/http"
+
+	"tieline/internal/alert"
+	"tieline/internal/secret"
+)
+
+// Settings are what an adapter is built from: one source of a connector document.
+type Settings struct {
+	Name   string            // the source's name, used in Observation.Source
+	URL    string            // the source's own API; empty = it only pushes
+	Token  secret.String     // credential for URL; zero = none
+	Values map[string]string // kind-specific settings, already validated by CheckValues
+	Client *http.Client      // nil = a client of its own with deadlines
+}
+
+// Limits bound what one request may bring; exceeding them is an error, never a cut.
+type Limits struct {
+	Bytes  int64 // of the body; 0 = DefaultLimits
+	Alerts int   // in one request; 0 = DefaultLimits
+	Field  int   // bytes of any one text; 0 = DefaultLimits
+	Labels int   // labels or annotations of one alert; 0 = DefaultLimits
+}
+
+// DefaultLimits hold where nothing else is configured.
+var DefaultLimits = Limits{Bytes: 4 << 20, Alerts: 5000, Field: 64 << 10, Labels: 256}
+
+// Adapter reads what a source pushes.
+type Adapter interface {
+	// Parse reads one request body. Its error is a *fault.Error of kind Invalid
+	// or TooLarge which names every wrong field with its path; then nothing of
+	// the request is taken.
+	Parse(body []byte, limits Limits) ([]alert.Observation, error)
+}
+
+// Lister reads the alerts that are open at the source now, for the periodic
+// comparison that finds alerts which vanished without a closing.
+type Lister interface {
+	// List returns the open alerts, and an opaque text that changes when the
+	// source restarted ("" = not told).
+	List(ctx context.Context) (open []alert.Observation, incarnation string, err error)
+}
+
+// Update is what a source should show about an alert.
+type Update struct {
+	Key       alert.Key // the same for repeats of the same state: writers are idempotent by it
+	Alert     alert.Alert
+	State     string // the source's word, after the resolution-state mapping
+	Ticket    string
+	TicketURL string
+	Connector string
+	Revision  int64 // grows with each update
+}
+
+// Writer makes the source show an update. Writing the same twice changes
+// nothing. Its failures are those of package remote's classes by meaning:
+// fault kinds Invalid and NotFound are permanent, all others are tried again.
+type Writer interface {
+	Write(ctx context.Context, u Update) error
+}
