@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Runs every check of the project, on a fresh Debian machine with Go: installs
+# and starts what the tests need (PostgreSQL, Alertmanager, Request Tracker),
+# then formatting, vet, staticcheck, cross-builds, all tests under the race
+# detector, the simulation, the fuzzers briefly, and the real-process faults.
+#
+#   test/run.sh            everything (about 15 minutes on 2 cores)
+#   test/run.sh STEP...    only these steps: static cross unit sim fuzz faults demo
+#
+# A server that cannot be started fails the run; nothing is skipped.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+steps=("$@")
+[ ${#steps[@]} -gt 0 ] || steps=(static cross unit sim fuzz faults demo)
+work=$(mktemp -d "${TMPDIR:-/tmp}/tieline-run.XXXXXX")
+export CGO_ENABLED=0
+
+cleanup() {
+	local peer
+	for peer in postgres alertmanager rt; do
+		[ ! -d "$work/$peer" ] || test/peers/$peer.sh destroy "$work/$peer" >/dev/null 2>&1 || true
+	done
+	rm -rf "$work"
+}
+trap cleanup EXIT
+
+heading() { printf '\n=== %s (%ss)\n' "$1" "$SECONDS"; }
+
+peers() {
+	[ -z "${TIELINE_TEST_POSTGRES_URL:-}" ] || return 0
+	heading 'start PostgreSQL, Alertmanager and Request Tracker'
+	local out
+	out=$(test/peers/postgres.sh start "$work/postgres")
+	eval "$out"
+	export TIELINE_TEST_POSTGRES_URL=$PG_URL TIELINE_TEST_POSTGRES_SCRIPT="$PWD/test/peers/postgres.sh"
+	export TIELINE_TEST_ALERTMANAGER_WEBHOOK=127.0.0.1:20990
+	out=$(AM_WEBHOOK="http://$TIELINE_TEST_ALERTMANAGER_WEBHOOK/" test/peers/alertmanager.sh start "$work/alertmanager")
+	eval "$out"
+	export TIELINE_TEST_ALERTMANAGER_URL=$AM_URL TIELINE_TEST_ALERTMANAGER_SCRIPT="$PWD/test/peers/alertmanager.sh"
+	out=$(test/peers/rt.sh start "$work/rt")
+	eval "$out"
+	export TIELINE_TEST_RT_URL=$RT_REST TIELINE_TEST_RT_TOKEN=$RT_TOKEN TIELINE_TEST_RT_OPERATOR_TOKEN=$RT_OPERATOR_TOKEN
+	export TIELINE_TEST_RT_SCRIPT="$PWD/test/peers/rt.sh" TIELINE_TEST_RT_DIR="$work/rt"
+}
+
+static() {
+	heading 'gofmt, vet, staticcheck'
+	local unformatted
+	unformatted=$(gofmt -l . )
+	[ -z "$unformatted" ] || { echo "not formatted:"; echo "$unformatted"; return 1; }
+	go vet ./...
+	go tool staticcheck ./...
+	(cd bench && go vet ./...)
+}
+
+cross() {
+	heading 'builds for Windows and macOS'
+	local target
+	for target in windows/amd64 darwin/arm64 linux/arm64; do
+		GOOS=${target%/*} GOARCH=${target#*/} go build -o "$work/bin/" ./cmd/tieline
+		GOOS=${target%/*} GOARCH=${target#*/} go vet ./internal/ha ./internal/store/... ./internal/remote/...
+	done
+}
+
+unit() {
+	peers
+	heading 'tests under the race detector'
+	# The race detector needs cgo for the test binary; the product never does.
+	CGO_ENABLED=1 go test -race -count=1 -timeout 12m $(go list ./... | grep -v -e /test/ -e /internal/sim)
+}
+
+sim() {
+	heading 'simulation: 20,000 schedules and the complete exploration'
+	go test -count=1 -timeout 12m ./internal/sim -sim.schedules=20000
+}
+
+fuzz() {
+	heading 'fuzzing of every parser of outside input'
+	local pkg target
+	while read -r pkg target; do
+		go test "$pkg" -run '^$' -fuzz "^$target\$" -fuzztime 5s
+	done < <(grep -rlE '^func Fuzz' --include='*_test.go' internal | sort | while read -r file; do
+		grep -oE '^func Fuzz[A-Za-z0-9_]+' "$file" | sed "s|^func |./$(dirname "$file") |"
+	done)
+}
+
+faults() {
+	peers
+	heading 'real processes, really killed'
+	go test -count=1 -timeout 15m ./test/faults
+}
+
+demo() {
+	heading 'the demo'
+	go run ./cmd/tieline demo --duration 20s
+}
+
+for step in "${steps[@]}"; do "$step"; done
+heading 'all passed'
