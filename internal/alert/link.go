@@ -158,6 +158,17 @@ func (l Link) Doubt(hold Hold) Link {
 	return l
 }
 
+// Suspect returns the link after a comparison of both sides raised a doubt about
+// its ticket, and whether that changed it: a link at rest is verified, any
+// other looks anyway.
+func (l Link) Suspect() (Link, bool) {
+	if l.Claim.ID != uuid.Nil || l.Stage != Settled || l.Parked != "" || l.Skipped != "" {
+		return l, false
+	}
+	l.Stage = Verify
+	return l, true
+}
+
 // Want returns the link with a newer wanted revision; an older one changes nothing.
 func (l Link) Want(revision int64) Link {
 	l.Wanted = max(l.Wanted, revision)

@@ -13,6 +13,10 @@ import (
 // the term's epoch, boot id and database identity. Nothing was changed.
 var ErrDeposed = errors.New("the term is no longer the lease's")
 
+// ErrMoved is returned by Mail.Receive when the bookmark is not where the caller
+// believed. Nothing was changed; the caller reads it again.
+var ErrMoved = errors.New("the bookmark has moved on")
+
 // ClaimRequest asks for up to Limit due links of one connector, oldest due first.
 type ClaimRequest struct {
 	Term  ha.Term
@@ -28,6 +32,12 @@ type Work struct {
 	Alert    alert.Alert
 	Notes    []alert.Note // those after Link.NotesDelivered, in order
 	Previous *Previous    // for a Fresh remote link whose alert fired before
+	// Peer is the alert's Remote link of the same connector, for a Source link:
+	// its Heard is the state that the source is to be told. nil = there is none.
+	Peer *alert.Link
+	// Age of the link, by the database's clock alone: now minus when it was made.
+	// It bounds from above how long ago its first create was sent (key life).
+	Age time.Duration
 }
 
 // Previous is the counterpart of the latest earlier alert of the same source
@@ -55,9 +65,10 @@ type Links interface {
 	// alert.Link.Record does, with their events on the timeline, in one
 	// transaction. It is not fenced. The answers stand in the outcomes' order.
 	Record(ctx context.Context, term ha.Term, entries []Entry) ([]alert.Recorded, error)
-	// Expire makes every claim of the connector that is not in live uncertain
-	// (rule C4), as alert.Link.Expire does: fenced, one statement. Only claims
-	// of earlier epochs, or those in stuck, are touched.
+	// Expire makes the connector's claims of earlier epochs, and those in stuck,
+	// uncertain (rule C4), as alert.Link.Expire does: fenced, one statement. No
+	// other claim is touched. Links are due at once; where the hold was set, after
+	// it has passed.
 	Expire(ctx context.Context, term ha.Term, stuck []alert.ClaimID, hold alert.Hold) (int, error)
 	// OpenClaims returns the claim ids that links of the connector carry now.
 	OpenClaims(ctx context.Context, connector string) ([]alert.ClaimID, error)
@@ -66,8 +77,11 @@ type Links interface {
 	NextDue(ctx context.Context, connector string) (wait time.Duration, ok bool, err error)
 	// Adopt gives a Fresh claimed link the ticket of the previous alert's link
 	// (life cycle "reopen" and "comment"): in one transaction the previous link
-	// becomes Skipped with the reason and this one Settled with the ticket,
-	// still claimed. ok is false when either changed meanwhile.
+	// becomes Skipped with the reason and this one Settled with the ticket
+	// (Ticket, TicketURL, Told and Heard of the previous link, Delivered 0),
+	// still claimed. ok is false when either changed meanwhile: the link must be
+	// Fresh under this claim, the previous one unclaimed, not parked, not skipped
+	// and not due.
 	Adopt(ctx context.Context, claim alert.ClaimID, link, previous alert.LinkID, reason string) (ok bool, err error)
 }
 
@@ -95,7 +109,10 @@ type Mail interface {
 	// compare-and-swap, in one fenced transaction. News already stored is dropped
 	// by its id. For each fresh one whose link is known, the link hears it
 	// (alert.Link.Hear), the timeline tells it, and where backState maps the state
-	// to a word for the source, the alert's Source link is told to want it.
+	// to a word for the source, the alert's Source link is told to want it. News
+	// that names a ticket other than the link's is a twin's and is dropped (rule
+	// C7), unless it assigns the ticket. A bookmark that is no longer old stores
+	// nothing and returns ErrMoved.
 	Receive(ctx context.Context, term ha.Term, name, old, next string, news []alert.News, backState func(remoteState string) (sourceState string, ok bool)) error
 }
 
@@ -113,4 +130,35 @@ type OpenAlert struct {
 	ID   alert.ID
 	Key  string
 	Seen int64
+}
+
+// Books is what a reconcile run needs of storage.
+type Books interface {
+	// Now is the database's time, compared with the database's own stamps only.
+	Now(ctx context.Context) (time.Time, error)
+	// Standing pages through the connector's Remote links that are Settled,
+	// unclaimed, not parked and not skipped, in the order of their alerts' ids,
+	// from the first one after the given id (zero = from the start), at most limit.
+	Standing(ctx context.Context, connector string, after alert.ID, limit int) ([]Standing, error)
+	// Doubtful makes the Remote links of the alerts verify, as alert.Link.Suspect
+	// does: fenced; those that are claimed, not Settled, parked or skipped by now,
+	// or changed at or after since (the database's time), are left alone. It
+	// returns how many it marked.
+	Doubtful(ctx context.Context, term ha.Term, alerts []alert.ID, since time.Time) (int, error)
+}
+
+// Standing is a link at rest, as a reconcile run sees it.
+type Standing struct {
+	Alert  alert.ID
+	Status alert.Status
+	Ticket string
+	Heard  string
+	Due    bool // it is going to be worked anyway
+}
+
+// Desk is what forwarding needs of storage for parked links.
+type Desk interface {
+	// Unpark makes links of the connector whose Parked text begins with the prefix
+	// due again, with no attempts: fenced. It returns how many.
+	Unpark(ctx context.Context, term ha.Term, prefix string) (int, error)
 }
