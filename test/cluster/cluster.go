@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -186,6 +187,20 @@ func (c *Cluster) WaitActive(ctx context.Context, connector string, accept func(
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+}
+
+// Twin returns a server with the same name and settings on a port of its own.
+func (s *Server) Twin(dir string) (*Server, error) {
+	addr, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(dir, s.Name+"-twin.log"))
+	if err != nil {
+		return nil, err
+	}
+	env := append(slices.Clone(s.Env), "TIELINE_LISTEN="+addr)
+	return &Server{Name: s.Name, URL: "http://" + addr, Env: env, binary: s.binary, log: log}, nil
 }
 
 // Start starts the process; it is an error when one runs.

@@ -72,7 +72,7 @@ func (d *Desk) create(w http.ResponseWriter, r *http.Request) {
 	ticket := &deskTicket{ID: strconv.Itoa(len(d.tickets) + 1), Key: draft.Key, State: draft.State, Open: true}
 	d.tickets = append(d.tickets, ticket)
 	d.byKey[draft.Key] = append(d.byKey[draft.Key], ticket)
-	d.receive(r, draft, ticket.ID, true)
+	d.receive(r, draft, ticket, true)
 	d.mu.Unlock()
 	d.answer(w, r, *ticket)
 }
@@ -93,7 +93,7 @@ func (d *Desk) update(w http.ResponseWriter, r *http.Request) {
 	if draft.State != "" {
 		ticket.State = draft.State
 	}
-	d.receive(r, draft, ticket.ID, false)
+	d.receive(r, draft, ticket, false)
 	shown := *ticket
 	d.mu.Unlock()
 	d.answer(w, r, shown)
@@ -111,11 +111,11 @@ func (d *Desk) look(w http.ResponseWriter, r *http.Request) {
 
 // receive writes a request into the ledger; d.mu is held, so that the ledger's
 // order is the desk's.
-func (d *Desk) receive(r *http.Request, draft deskDraft, ticket string, create bool) {
+func (d *Desk) receive(r *http.Request, draft deskDraft, t *deskTicket, create bool) {
 	number, _ := strconv.Atoi(draft.Fields["number"])
 	d.Ledger.Receive(ledger.Receipt{
-		Alert: draft.Fields["name"], Number: number, Create: create, Ticket: ticket,
-		Closed: draft.State == "closed", Server: sender(r), At: time.Now(),
+		Alert: draft.Fields["name"], Number: number, Create: create, Ticket: t.ID,
+		Closed: t.State == "closed", Server: sender(r), At: time.Now(),
 	})
 }
 

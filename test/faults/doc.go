@@ -1,0 +1,8 @@
+// Package faults is the proof on real processes: three tieline servers over a
+// real PostgreSQL (and SQLite), fed by sources that retry until answered, to
+// remote systems that double when asked twice, while one fault repeats. A
+// ledger then compares both ends.
+//
+// The short form runs in `go test ./test/faults`; the long one with -long
+// (make soak), which feeds at least 20,000 alerts through each fault.
+package faults

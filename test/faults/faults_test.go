@@ -1,0 +1,207 @@
+package faults
+
+import (
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"tieline/test/cluster"
+)
+
+// offline is longer than a lease lasts.
+const offline = (tolerance + 1) * polling
+
+func TestActiveKilled(t *testing.T) { activeKilled(onPostgres(t)) }
+
+func TestActiveKilledOnSQLite(t *testing.T) { activeKilled(onSQLite(t)) }
+
+func activeKilled(r *rig) {
+	r.under(func(int) {
+		dead := r.active()
+		dead.Kill()
+		r.other(dead)
+		r.must(dead.Start())
+		r.must(dead.WaitReady(r.ctx))
+	})
+}
+
+func TestActiveStopped(t *testing.T) {
+	r := onPostgres(t)
+	r.under(func(int) {
+		old := r.active()
+		r.must(old.Stop(20 * time.Second))
+		r.other(old)
+		r.must(old.Start())
+		r.must(old.WaitReady(r.ctx))
+	})
+}
+
+func TestActiveFrozen(t *testing.T) {
+	r := onPostgres(t)
+	r.under(func(int) {
+		frozen := r.active()
+		frozen.Freeze()
+		r.other(frozen)
+		frozen.Thaw()
+		r.pause(polling)
+	})
+}
+
+func TestActivePartitioned(t *testing.T) {
+	r := onPostgres(t)
+	r.under(func(round int) {
+		cut := r.active()
+		proxy := r.proxies[cut.Name]
+		if round%2 == 0 {
+			r.must(proxy.Blackhole())
+		} else {
+			r.must(proxy.Swallow())
+		}
+		r.other(cut)
+		r.must(proxy.Heal())
+		r.pause(polling)
+	})
+}
+
+func TestDatabaseRestarted(t *testing.T) {
+	r := onPostgres(t)
+	var before *cluster.Server
+	r.under(func(int) {
+		before = r.active()
+		r.pg.run("restart", "immediate")
+		if after := r.active(); after != before {
+			t.Errorf("the restart moved the Active from %s to %s", before.Name, after.Name)
+		}
+		r.pause(2 * time.Second)
+	})
+}
+
+func TestDatabaseAwayForLong(t *testing.T) {
+	r := onPostgres(t)
+	away := 8 * time.Second
+	if *long {
+		away = 30 * time.Second
+	}
+	r.under(func(int) {
+		r.active()
+		r.pg.run("stop")
+		r.pause(away)
+		r.pg.run("start")
+		r.active()
+	})
+}
+
+func TestPresenceConnectionTerminated(t *testing.T) {
+	r := onPostgres(t)
+	r.under(func(int) {
+		before := r.active()
+		if n := r.terminatePresence(); n == 0 {
+			t.Error("no connection holds a presence")
+		}
+		r.pause(3 * time.Second)
+		if after := r.active(); after != before {
+			t.Errorf("losing its presence connection alone moved the Active from %s to %s", before.Name, after.Name)
+		}
+	})
+}
+
+// terminatePresence ends every backend that holds an advisory lock.
+func (r *rig) terminatePresence() int {
+	r.t.Helper()
+	conn, err := pgx.Connect(r.ctx, r.pg.url.String())
+	r.must(err)
+	defer conn.Close(r.ctx)
+	tag, err := conn.Exec(r.ctx, `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted`)
+	r.must(err)
+	return int(tag.RowsAffected())
+}
+
+func TestSuccessorKilledToo(t *testing.T) {
+	r := onPostgres(t)
+	r.under(func(int) {
+		one := r.active()
+		one.Kill()
+		two := r.other(one)
+		two.Kill()
+		began := time.Now()
+		r.active()
+		r.t.Logf("third server Active %s after the second's death", time.Since(began).Round(time.Millisecond))
+		for _, s := range []*cluster.Server{one, two} {
+			r.must(s.Start())
+			r.must(s.WaitReady(r.ctx))
+		}
+	})
+}
+
+// TestFirstCrashLoops has the first server die whenever it sends; the others
+// must get the work done, and it must not keep taking its own lease back.
+func TestFirstCrashLoops(t *testing.T) {
+	r := onPostgres(t)
+	victim := r.Server("s1")
+	deaths := make(chan struct{}, 1000)
+	r.desk.Arrived = func(server string) {
+		if server == victim.Name {
+			victim.Kill()
+			deaths <- struct{}{}
+		}
+	}
+	r.under(func(int) {
+		if !victim.Alive() {
+			r.must(victim.Start())
+		}
+		r.pause(time.Second)
+	})
+	t.Logf("%d deaths", len(deaths))
+	if len(deaths) > 3 {
+		t.Errorf("the crash-looping server became Active again and again: %d times", len(deaths))
+	}
+}
+
+// TestFrozenInClaims freezes the Active for moments, again and again, also in
+// the middle of statements: nobody else may be blocked by what it holds.
+func TestFrozenInClaims(t *testing.T) {
+	r := onPostgres(t)
+	r.under(func(round int) {
+		frozen := r.active()
+		for range 20 {
+			frozen.Freeze()
+			r.pause(time.Duration(5+round%7) * time.Millisecond)
+			frozen.Thaw()
+			r.pause(3 * time.Millisecond)
+		}
+		frozen.Freeze()
+		r.other(frozen)
+		before := r.ledger.Counts().Requests
+		r.pause(polling)
+		if c := r.ledger.Counts(); c.Requests == before && c.Delivered < c.Alerts {
+			t.Error("the successor sends nothing while the deposed server is frozen")
+		}
+		frozen.Thaw()
+		r.pause(polling)
+	})
+}
+
+func TestSecondProcessOfTheSameName(t *testing.T) {
+	r := onPostgres(t)
+	r.under(func(int) {
+		active := r.active()
+		if err := r.second(active); err == nil {
+			t.Error("a second process of the same name was let in")
+		}
+		if after := r.active(); after != active {
+			t.Errorf("a second process of the same name moved the Active from %s to %s", active.Name, after.Name)
+		}
+	})
+}
+
+// second starts another process with a server's name and settings on a port of
+// its own; it returns nil when that came up.
+func (r *rig) second(of *cluster.Server) error {
+	r.t.Helper()
+	twin, err := of.Twin(r.t.TempDir())
+	r.must(err)
+	defer twin.Kill()
+	r.must(twin.Start())
+	return twin.WaitReady(r.ctx)
+}

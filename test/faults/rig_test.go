@@ -1,0 +1,310 @@
+package faults
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"tieline/internal/ledger"
+	"tieline/test/cluster"
+)
+
+var (
+	long = flag.Bool("long", false, "feed at least 20,000 alerts through each fault")
+	keep = flag.Bool("keep", false, "keep the servers' logs")
+)
+
+var binary string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "tieline-faults")
+	if err == nil {
+		binary, err = cluster.Build(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// rig is one run's set-up: a database server of its own, three servers each
+// behind a proxy of its own, a desk and a ledger.
+type rig struct {
+	*cluster.Cluster
+	t       *testing.T
+	ctx     context.Context
+	desk    *cluster.Desk
+	ledger  *ledger.Ledger
+	proxies map[string]*cluster.Proxy
+	pg      *postgres
+	load    load
+}
+
+// load is how much is fed, in the short and the long form.
+type load struct {
+	alerts int
+	pause  time.Duration // of each of the feeder's workers between requests
+}
+
+const connectorName = "desk"
+
+// polling and tolerance of the runs: a silent server is Offline after 3 s.
+const (
+	polling   = time.Second
+	tolerance = 3
+)
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit())
+	t.Cleanup(cancel)
+	r := &rig{t: t, ctx: ctx, ledger: &ledger.Ledger{}, proxies: map[string]*cluster.Proxy{}}
+	r.load = load{alerts: 1500, pause: 100 * time.Millisecond}
+	if *long {
+		r.load = load{alerts: 20000, pause: 100 * time.Millisecond}
+	}
+	var err error
+	if r.desk, err = cluster.NewDesk(r.ledger); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.desk.Close)
+	return r
+}
+
+func limit() time.Duration {
+	if *long {
+		return 20 * time.Minute
+	}
+	return 4 * time.Minute
+}
+
+// onPostgres gives the rig a PostgreSQL server of its own and starts the servers.
+func onPostgres(t *testing.T) *rig {
+	r := newRig(t)
+	r.pg = startPostgres(t)
+	names := []string{"s1", "s2", "s3"}
+	for _, name := range names {
+		proxy, err := cluster.NewProxy(name, r.pg.url.Host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.proxies[name] = proxy
+		t.Cleanup(proxy.Close)
+	}
+	r.start(names, func(name string) string {
+		u := *r.pg.url
+		u.Host = r.proxies[name].Addr
+		return u.String()
+	})
+	return r
+}
+
+// onSQLite starts the servers on one SQLite file.
+func onSQLite(t *testing.T) *rig {
+	r := newRig(t)
+	file := filepath.Join(t.TempDir(), "tieline.db")
+	r.start([]string{"s1", "s2", "s3"}, func(string) string { return "sqlite:" + file })
+	return r
+}
+
+func (r *rig) start(names []string, database func(string) string) {
+	r.t.Helper()
+	dir, err := os.MkdirTemp("", "tieline-faults-run")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() {
+		if *keep || r.t.Failed() {
+			r.t.Logf("servers' logs: %s", dir)
+			return
+		}
+		os.RemoveAll(dir)
+	})
+	if r.Cluster, err = cluster.New(cluster.Config{Binary: binary, Dir: dir, Names: names, Database: database}); err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(r.Close)
+	r.must(r.StartAll(r.ctx))
+	r.must(r.Apply(r.ctx, r.desk.Document(connectorName, polling.String(), tolerance)))
+	r.active()
+}
+
+func (r *rig) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// active waits until some server is Active.
+func (r *rig) active() *cluster.Server {
+	r.t.Helper()
+	s, err := r.WaitActive(r.ctx, connectorName, nil)
+	r.must(err)
+	return s
+}
+
+// other waits until a server other than the given one is Active.
+func (r *rig) other(than *cluster.Server) *cluster.Server {
+	r.t.Helper()
+	s, err := r.WaitActive(r.ctx, connectorName, func(s *cluster.Server) bool { return s != than })
+	r.must(err)
+	return s
+}
+
+// under feeds the load while the fault repeats, lets everything come to rest
+// and audits. The fault is called again and again until the feeding ends; it
+// must leave the cluster able to work.
+func (r *rig) under(fault func(round int)) {
+	r.t.Helper()
+	feeder := &cluster.Feeder{
+		Cluster: r.Cluster, Source: connectorName, Ledger: r.ledger,
+		Alerts: r.load.alerts, Batch: 10, Workers: 4, Pause: r.load.pause,
+	}
+	fed := make(chan error, 1)
+	go func() { fed <- feeder.Run(r.ctx) }()
+	rounds := 0
+	for done := false; !done; {
+		select {
+		case err := <-fed:
+			r.must(err)
+			done = rounds > 0
+			if !done { // the load was too short for a single fault: still do it once
+				fed <- nil
+				fault(rounds)
+				rounds++
+			}
+		case <-time.After(500 * time.Millisecond):
+			fault(rounds)
+			rounds++
+		}
+	}
+	r.rest()
+	r.audit(rounds)
+}
+
+// rest starts what is down and waits until the remote shows everything promised.
+func (r *rig) rest() {
+	r.t.Helper()
+	for _, s := range r.Servers {
+		s.Thaw()
+		if !s.Alive() {
+			r.must(s.Start())
+		}
+	}
+	for {
+		c := r.ledger.Counts()
+		if c.Delivered == c.Alerts {
+			break
+		}
+		select {
+		case <-r.ctx.Done():
+			r.t.Errorf("only %d of %d alerts came to rest", c.Delivered, c.Alerts)
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	// What is doubted is looked at again after the settle time; a double would show then.
+	r.pause(3 * time.Second)
+}
+
+func (r *rig) pause(d time.Duration) {
+	select {
+	case <-r.ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+func (r *rig) audit(rounds int) {
+	r.t.Helper()
+	report := r.ledger.Audit()
+	r.t.Logf("%d faults; accepted %d observations of %d alerts; requests %d; lost %d, doubled %d, out of order %d",
+		rounds, report.Promised, report.Alerts, report.Requests, len(report.Lost), len(report.Doubled), len(report.OutOfOrder))
+	if !report.Clean() {
+		r.t.Errorf("lost %v\ndoubled %v\nout of order %v", first(report.Lost), first(report.Doubled), first(report.OutOfOrder))
+	}
+	gaps := []string{}
+	for _, c := range r.ledger.Changes() {
+		gaps = append(gaps, fmt.Sprintf("%s>%s %s", c.From, c.To, c.Gap.Round(time.Millisecond)))
+	}
+	r.t.Logf("gaps: %s", strings.Join(gaps, ", "))
+	r.checkEpochs()
+}
+
+func first(list []string) []string { return list[:min(len(list), 10)] }
+
+// checkEpochs reads the history: every change of Active has a larger epoch than the one before.
+func (r *rig) checkEpochs() {
+	if r.pg == nil {
+		return
+	}
+	r.t.Helper()
+	conn, err := pgx.Connect(r.ctx, r.pg.url.String())
+	r.must(err)
+	defer conn.Close(r.ctx)
+	rows, err := conn.Query(r.ctx, `SELECT epoch FROM availability_event WHERE connector = $1 AND to_server <> '' ORDER BY id`, connectorName)
+	r.must(err)
+	epochs, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	r.must(err)
+	if len(epochs) == 0 {
+		r.t.Error("the history has no change of Active")
+	}
+	if !slices.IsSorted(epochs) || len(slices.Compact(slices.Clone(epochs))) != len(epochs) {
+		r.t.Errorf("epochs do not grow: %v", epochs)
+	}
+}
+
+// postgres is a PostgreSQL server of one test.
+type postgres struct {
+	t      *testing.T
+	dir    string
+	script string
+	url    *url.URL
+}
+
+func startPostgres(t *testing.T) *postgres {
+	t.Helper()
+	script, err := filepath.Abs("../peers/postgres.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &postgres{t: t, script: script, dir: filepath.Join(os.TempDir(), fmt.Sprintf("tieline-faults-pg-%d-%s", os.Getpid(), t.Name()))}
+	p.dir = strings.ReplaceAll(p.dir, "Test", "")
+	t.Cleanup(func() { p.run("destroy") })
+	for _, line := range strings.Split(p.run("start"), "\n") {
+		if value, ok := strings.CutPrefix(line, "PG_URL="); ok {
+			if p.url, err = url.Parse(strings.Trim(value, "'")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if p.url == nil {
+		t.Fatal("PostgreSQL's script told no PG_URL")
+	}
+	return p
+}
+
+func (p *postgres) run(verb string, args ...string) string {
+	p.t.Helper()
+	cmd := exec.Command(p.script, append([]string{verb, p.dir}, args...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		p.t.Fatalf("postgres.sh %s: %v", verb, err)
+	}
+	return string(out)
+}
