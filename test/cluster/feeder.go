@@ -22,7 +22,8 @@ type Feeder struct {
 	Cluster *Cluster
 	Source  string
 	Ledger  *ledger.Ledger
-	Alerts  int           // how many alerts
+	First   int           // number of the first alert
+	Alerts  int           // number after the last
 	Batch   int           // alerts of one request
 	Workers int           // requests at a time
 	Pause   time.Duration // of a worker between two requests
@@ -58,7 +59,7 @@ func (f *Feeder) Run(ctx context.Context) error {
 }
 
 func (f *Feeder) deal(ctx context.Context, blocks chan<- int, failed <-chan error) error {
-	for first := 0; first < f.Alerts; first += f.Batch {
+	for first := f.First; first < f.Alerts; first += f.Batch {
 		select {
 		case blocks <- first:
 		case err := <-failed:
