@@ -129,6 +129,7 @@ CREATE TABLE link (
     hold_until      bigint  NOT NULL,
     evidence        text    NOT NULL,
     due_at          bigint,           -- set when due and unclaimed: not before, for back-off and order
+    not_before      bigint  NOT NULL, -- a held-back close; 0 = nothing is held back
     created_at      bigint  NOT NULL,
     changed_at      bigint  NOT NULL,
     delivered_at    bigint  NOT NULL, -- 0 = never
@@ -184,5 +185,15 @@ CREATE TABLE bookmark (
     PRIMARY KEY (connector, name)
 );
 
+-- What the store asks of every engine in its own way. The timeline of the log
+-- being written changes at once at a promotion; the control file's lags behind.
+CREATE VIEW clock AS SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now;
+CREATE VIEW history AS
+SELECT 'pg-' || (SELECT system_identifier FROM pg_control_system()) || '-' ||
+       CASE WHEN pg_is_in_recovery()
+            THEN lpad(upper(to_hex((SELECT timeline_id FROM pg_control_checkpoint()))), 8, '0')
+            ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END AS identity;
+
 -- +goose Down
+DROP VIEW history, clock;
 DROP TABLE bookmark, news, timeline, note, link, alert, availability_event, lease, membership, connector_version, connector, server, management_group;

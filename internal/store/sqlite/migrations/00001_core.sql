@@ -129,6 +129,7 @@ CREATE TABLE link (
     hold_until      integer  NOT NULL,
     evidence        text    NOT NULL,
     due_at          integer,           -- set when due and unclaimed: not before, for back-off and order
+    not_before      integer NOT NULL,  -- a held-back close; 0 = nothing is held back
     created_at      integer  NOT NULL,
     changed_at      integer  NOT NULL,
     delivered_at    integer  NOT NULL, -- 0 = never
@@ -184,7 +185,13 @@ CREATE TABLE bookmark (
     PRIMARY KEY (connector, name)
 );
 
+-- What the store asks of every engine in its own way.
+CREATE VIEW clock AS SELECT CAST(unixepoch('subsec') * 1000000 AS integer) AS now;
+CREATE VIEW history AS SELECT 'sqlite-' || id AS identity FROM management_group;
+
 -- +goose Down
+DROP VIEW history;
+DROP VIEW clock;
 DROP TABLE bookmark;
 DROP TABLE news;
 DROP TABLE timeline;

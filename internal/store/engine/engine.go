@@ -1,0 +1,122 @@
+// Package engine is what one SQL engine answers to the store: how to open it,
+// how a statement gets a set of rows, what an error code means, and the few
+// statements that must be written differently. Everything else is one text for
+// every engine.
+//
+// What differs between engines and is no statement is in the schema: each
+// engine's migrations create the view "clock" (its column now is microseconds
+// since 1970 UTC by the database's clock) and the view "history" (its column
+// identity names the history of the database, rule L8). Parameters are written
+// $1, $2, ... for every engine.
+package engine
+
+import (
+	"context"
+	"database/sql"
+	"io/fs"
+	"log/slog"
+)
+
+// Now is the database's clock, in microseconds since 1970 UTC, as an expression
+// that a statement evaluates once.
+const Now = "(SELECT now FROM clock)"
+
+// Identity names the database's history (rule L8), as an expression that a
+// statement evaluates once. It changes when commits may have been lost: at a
+// promotion and, where the engine can tell, at a restore.
+const Identity = "(SELECT identity FROM history)"
+
+// Options are what every engine is opened with.
+type Options struct {
+	MaxConns int // connections for work; 0 = the engine's default
+	Log      *slog.Logger
+}
+
+// Engine is one open database with its engine's answers.
+type Engine struct {
+	Name  string  // "sqlite", "postgres"
+	Where string  // which database it is, without credentials; safe for people
+	Write *sql.DB // for transactions that write
+	Read  *sql.DB // for statements that only read; may be the same
+
+	// Migrations are the schema's versions; Goose is goose's name of the dialect.
+	Migrations fs.FS
+	Goose      string
+	// Lock runs f while no other process of the management group does: migrations.
+	Lock func(ctx context.Context, f func() error) error
+
+	// Classify says what an error of the driver means.
+	Classify func(error) Class
+	// Rows returns the text of "WITH input (columns) AS (...) rest": a statement
+	// over a set of rows, which Run then executes.
+	Rows func(columns []Column, rest string) string
+	// Run executes such a statement over the rows in the transaction, with as few
+	// round trips as the engine needs. It returns how many rows were affected.
+	Run func(ctx context.Context, tx *sql.Tx, b *Batch, rows [][]any) (int64, error)
+	// Each executes a batch statement that answers rows, and calls scan for each.
+	Each func(ctx context.Context, tx *sql.Tx, b *Batch, rows [][]any, scan func(*sql.Rows) error) error
+	// Gate lets the engine space out write transactions: it returns when the next
+	// may begin, and done is called when that one has ended.
+	Gate func(ctx context.Context) (done func(), err error)
+
+	Statements Statements
+	// Durable reports settings under which a confirmed commit may be lost, one
+	// text each; none is the good answer.
+	Durable func(ctx context.Context) ([]string, error)
+	// Close closes the pools.
+	Close func() error
+}
+
+// Statements are the texts that differ between engines.
+type Statements struct {
+	// Claim claims due links (rule C1). Parameters: connector, epoch, boot,
+	// identity, claim id, limit, 1 if the term has swept, age of the term in
+	// microseconds. It answers one row: how many links were claimed, and whether
+	// the lease named the term. Where the engine cannot answer both in one
+	// statement, ClaimFence asks for the second in the same transaction and Claim
+	// answers nothing.
+	Claim      string
+	ClaimFence string
+	// HasSchema answers true when goose's table of versions exists.
+	HasSchema string
+	// ForUpdate ends a SELECT whose rows must not change before the transaction
+	// ends; empty where a writer is alone anyway.
+	ForUpdate string
+}
+
+// Type is the type of a Batch's column.
+type Type int
+
+// The types of columns.
+const (
+	Text     Type = iota // string
+	Int                  // int64
+	UUID                 // uuid.UUID
+	NullUUID             // uuid.UUID or nil
+	NullText             // string or nil
+)
+
+// Column is one column of a Batch's input.
+type Column struct {
+	Name string
+	Type Type
+}
+
+// Batch is a statement over a set of rows, which it reads from "input".
+type Batch struct {
+	Columns []Column
+	Text    string // complete, as Rows returned it
+}
+
+// Class is what an error of a driver means for the caller.
+type Class int
+
+// The classes.
+const (
+	Other       Class = iota // nothing the store acts on
+	Unreachable              // the database cannot be reached, or the connection broke
+	Busy                     // a lock was not granted in time, a deadlock: the transaction may be repeated
+	Duplicate                // a unique index refused a row
+	BadRow                   // the engine refuses a value: repeating does not help
+	ReadOnly                 // the database takes no writes: a standby, a full disk
+)

@@ -1,0 +1,178 @@
+// Package postgres is the PostgreSQL engine: the reference for many hosts.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"tieline/internal/fault"
+	"tieline/internal/store/engine"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// dialTimeout bounds the making of one connection where the URL gives no
+// connect_timeout: whoever pushes an alert hears within 2 s that the database
+// is away.
+const dialTimeout = 1500 * time.Millisecond
+
+// connections is how many connections work uses, by default.
+const connections = 8
+
+// migrationLock is the advisory lock migrations run under: "tieline" in ASCII.
+const migrationLock = 0x7469656c696e65
+
+// Config reads a URL and adds the settings every connection of ours has.
+// Settings that the URL itself gives are kept.
+func Config(url string) (*pgx.ConnConfig, error) {
+	c, err := pgx.ParseConfig(url)
+	if err != nil {
+		// pgx's errors show the URL without its password, and why it is wrong.
+		return nil, fault.Wrap(fault.Invalid, err, "the database URL is not a PostgreSQL URL").
+			WithNext("write it as postgres://user@host:5432/database")
+	}
+	if c.ConnectTimeout == 0 || c.ConnectTimeout > time.Minute { // pgx itself sets 2 minutes
+		c.ConnectTimeout = dialTimeout
+	}
+	c.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3,
+	}}).DialContext
+	for name, value := range map[string]string{
+		"application_name": "tieline",
+		// A process frozen inside a transaction would keep its rows locked for ever.
+		"idle_in_transaction_session_timeout": "2s",
+		// A host that is lost ends its sessions after about this long.
+		"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3",
+		// Every statement of work goes through an index, in the order of its input.
+		// Other joins would read whole tables once statistics are stale, and update
+		// rows in an order of their own, which is how two batches wait in a circle.
+		"enable_hashjoin": "off", "enable_mergejoin": "off",
+	} {
+		if _, given := c.RuntimeParams[name]; !given {
+			c.RuntimeParams[name] = value
+		}
+	}
+	return c, nil
+}
+
+// Open opens a database by its URL.
+func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, error) {
+	c, err := Config(url)
+	if err != nil {
+		return nil, err
+	}
+	if o.MaxConns <= 0 {
+		o.MaxConns = connections
+	}
+	db := stdlib.OpenDB(*c)
+	db.SetMaxOpenConns(o.MaxConns)
+	db.SetMaxIdleConns(o.MaxConns)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	where := fmt.Sprintf("postgres://%s:%d/%s", c.Host, c.Port, c.Database)
+	if err := db.PingContext(ctx); err != nil {
+		err = fault.Wrap(fault.Unavailable, err, "the database "+where+" cannot be reached")
+		return nil, errors.Join(err, db.Close())
+	}
+	return answers(where, db), nil
+}
+
+func answers(where string, db *sql.DB) *engine.Engine {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	return &engine.Engine{
+		Name: "postgres", Where: where, Write: db, Read: db,
+		Migrations: sub, Goose: "postgres",
+		Lock:     func(ctx context.Context, f func() error) error { return locked(ctx, db, f) },
+		Classify: classify,
+		Rows:     rows,
+		Run:      run,
+		Each:     each,
+		Gate:     func(context.Context) (func(), error) { return func() {}, nil },
+		Statements: engine.Statements{
+			Claim: claimText, ForUpdate: "FOR UPDATE",
+			HasSchema: "SELECT to_regclass('goose_db_version') IS NOT NULL",
+		},
+		Durable: func(ctx context.Context) ([]string, error) { return durable(ctx, db) },
+		Close:   db.Close,
+	}
+}
+
+// locked runs f under an advisory lock held by a connection of its own.
+func locked(ctx context.Context, db *sql.DB, f func() error) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock)); err != nil {
+		return errors.Join(fmt.Errorf("lock the schema: %w", err), conn.Close())
+	}
+	err = f()
+	_, unlock := conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(migrationLock))
+	return errors.Join(err, unlock, conn.Close())
+}
+
+// durable reports settings under which a confirmed commit may be lost.
+func durable(ctx context.Context, db *sql.DB) ([]string, error) {
+	var fsync, commit string
+	var asynchronous int
+	err := db.QueryRowContext(ctx, `
+SELECT current_setting('fsync'), current_setting('synchronous_commit'),
+       (SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'async')`).Scan(&fsync, &commit, &asynchronous)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	if fsync == "off" {
+		found = append(found, "fsync is off: a power cut may lose confirmed commits or the database")
+	}
+	if commit == "off" {
+		found = append(found, "synchronous_commit is off: a crash may lose confirmed commits")
+	}
+	if asynchronous > 0 {
+		found = append(found, fmt.Sprintf("%d standby servers are asynchronous: a failover to one may lose confirmed commits", asynchronous))
+	}
+	return found, nil
+}
+
+// classify reads SQLSTATE codes (appendix A of PostgreSQL's manual).
+func classify(err error) engine.Class {
+	var connect *pgconn.ConnectError
+	var network net.Error
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		if errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, net.ErrClosed) {
+			return engine.Unreachable
+		}
+		return engine.Other
+	}
+	switch e.Code {
+	case "23505": // unique_violation
+		return engine.Duplicate
+	case "40001", "40P01", "55P03": // serialization_failure, deadlock_detected, lock_not_available
+		return engine.Busy
+	case "25006", "53100": // read_only_sql_transaction, disk_full
+		return engine.ReadOnly
+	case "25P03", "57P01", "57P02", "57P03", "53300": // idle in transaction, shut down, crash, starting, too many connections
+		return engine.Unreachable
+	}
+	switch e.Code[:2] {
+	case "08": // connection exceptions
+		return engine.Unreachable
+	case "22", "23", "54": // data, constraints, limits
+		return engine.BadRow
+	}
+	return engine.Other
+}

@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"tieline/internal/fault"
+	"tieline/internal/store/engine"
+	"tieline/internal/store/postgres"
+	"tieline/internal/store/sqlite"
+)
+
+// Options are what Open is told.
+type Options struct {
+	Migrate  bool         // bring an older schema up to date; otherwise it is refused
+	Log      *slog.Logger // nil = none
+	MaxConns int          // connections for work; 0 = the engine's default
+}
+
+// DB is the database of the management group. A process opens it once; all
+// methods may be called concurrently.
+type DB struct {
+	engine     *engine.Engine
+	url        string // with credentials: never printed
+	log        *slog.Logger
+	statements texts
+}
+
+// Open opens the database a URL names ("sqlite:/path/tieline.db" or
+// "postgres://...") and checks its schema. It returns a *fault.Error: Invalid
+// for a wrong URL, Unavailable when the database cannot be reached within its
+// connect timeout, Refused when the schema is newer than this binary, or older
+// and o.Migrate is not set.
+func Open(ctx context.Context, url string, o Options) (*DB, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	e, err := openEngine(ctx, url, engine.Options{MaxConns: o.MaxConns, Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{engine: e, url: url, log: o.Log, statements: newTexts(e)}
+	if err := db.schema(ctx, o.Migrate); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return db, nil
+}
+
+func openEngine(ctx context.Context, url string, o engine.Options) (*engine.Engine, error) {
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok && path != "" {
+		return sqlite.Open(ctx, strings.TrimPrefix(path, "//"), o)
+	}
+	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
+		return postgres.Open(ctx, url, o)
+	}
+	return nil, fault.New(fault.Invalid, "the database URL names no engine Tieline knows").
+		WithNext(`write "sqlite:/var/lib/tieline/tieline.db" or "postgres://user@host:5432/database"`)
+}
+
+// Close ends every connection.
+func (db *DB) Close() error { return db.engine.Close() }
+
+// Engine is the engine's name: "sqlite" or "postgres".
+func (db *DB) Engine() string { return db.engine.Name }
+
+// Where names the database for people, without credentials.
+func (db *DB) Where() string { return db.engine.Where }
+
+// Ping reports whether the database answers now.
+func (db *DB) Ping(ctx context.Context) error {
+	var one int
+	return db.explain(db.engine.Read.QueryRowContext(ctx, "SELECT 1").Scan(&one), "reach the database")
+}
+
+// retryAfter is when a caller should try again while the database is away.
+const retryAfter = 2 * time.Second
+
+// explain gives an error of the driver the kind and the message a person should
+// see. It passes nil and errors that already have one.
+func (db *DB) explain(err error, doing string) error {
+	var known *fault.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	switch db.engine.Classify(err) {
+	case engine.Unreachable, engine.ReadOnly, engine.Busy:
+		return db.away(err, doing)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return db.away(err, doing)
+	}
+	return &wrapped{doing: doing, err: err}
+}
+
+func (db *DB) away(err error, doing string) error {
+	f := fault.Wrap(fault.Unavailable, err, "cannot "+doing+": the database "+db.engine.Where+" does not answer")
+	f.After = retryAfter
+	return f
+}
+
+// wrapped names the operation that failed.
+type wrapped struct {
+	doing string
+	err   error
+}
+
+func (w *wrapped) Error() string { return w.doing + ": " + w.err.Error() }
+func (w *wrapped) Unwrap() error { return w.err }
