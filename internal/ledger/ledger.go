@@ -79,6 +79,13 @@ func (l *Ledger) Counts() Counts {
 	return c
 }
 
+// Promises returns what was answered 2xx, in the order it was written down.
+func (l *Ledger) Promises() []Promise {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.promises)
+}
+
 // Receipts returns what reached the remote system, in the order it was written down.
 func (l *Ledger) Receipts() []Receipt {
 	l.mu.Lock()
