@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -49,6 +50,7 @@ type ClientOptions struct {
 type Client struct {
 	endpoints *Endpoints
 	http      *http.Client
+	agent     string
 	timeout   time.Duration
 	options   ClientOptions
 	scrub     scrubber
@@ -58,7 +60,7 @@ type Client struct {
 // Invalid: the certificates cannot be read.
 func NewClient(s Settings, endpoints *Endpoints, o ClientOptions) (*Client, error) {
 	c := &Client{
-		endpoints: endpoints, timeout: s.TimeoutOrDefault(), options: o,
+		endpoints: endpoints, agent: cmp.Or(s.Agent, "tieline"), timeout: s.TimeoutOrDefault(), options: o,
 		scrub: newScrubber(o.User, o.Secrets),
 	}
 	c.http = &http.Client{}
@@ -214,6 +216,7 @@ func (c *Client) build(ctx context.Context, endpoint *url.URL, r Request) (*http
 	if err != nil {
 		return nil, errors.New("its method is not valid")
 	}
+	req.Header.Set("User-Agent", c.agent)
 	for name, values := range r.Header {
 		req.Header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}

@@ -19,6 +19,7 @@ type Settings struct {
 	Password  secret.Ref
 	Values    map[string]any // kind-specific, as YAML has them
 
+	Agent   string        // the User-Agent that requests carry: "tieline/1.2.3 (server1)"; "" = "tieline"
 	Timeout time.Duration // of one request, dialling to the last byte; 0 = DefaultTimeout
 	Client  *http.Client  // nil = one of the adapter's own; its Timeout and redirects are not used
 	// Resolve reads a secret; nil = secret.Ref.Resolve.
