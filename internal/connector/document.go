@@ -45,7 +45,7 @@ type Remote struct {
 }
 
 // Value is a mapped value: a template ("{{ .Summary }}"), or CEL when written
-// as {cel: "..."}.
+// as {cel: "..."}. Exactly one of both is set; the empty Value maps to "".
 type Value struct {
 	Template string
 	CEL      string
@@ -59,28 +59,63 @@ type Severity struct {
 
 // States map resolution states both ways.
 type States struct {
-	Open   string            `yaml:"open,omitempty"`   // remote state of an open alert; "" = leave it to the remote
-	Closed string            `yaml:"closed,omitempty"` // remote state of a closed alert, e.g. "resolved"
-	Back   map[string]string `yaml:"back,omitempty"`   // remote state -> source state, e.g. resolved: acknowledged
-	Ended  []string          `yaml:"ended,omitempty"`  // remote states in which a ticket can no longer be worked
+	Open    string            `yaml:"open"`           // remote state of an open alert; "" = leave it to the remote
+	Closed  string            `yaml:"closed"`         // remote state of a closed alert, e.g. "resolved"; "" = leave it
+	Back    map[string]string `yaml:"back,omitempty"` // remote state -> source state (see SourceStates), e.g. resolved: acknowledged
+	Ended   []string          `yaml:"ended"`          // remote states in which a ticket can no longer be worked; default: those of another class than open
+	Classes map[string]string `yaml:"classes"`        // remote state -> class, for the life cycle table; added to the defaults
 }
+
+// The classes: what a remote state means to the life cycle table, whatever the
+// remote system calls it. A state of no known class counts as ClassClosed where
+// States.Ended lists it, otherwise as ClassOpen.
+const (
+	ClassOpen      = "open"
+	ClassResolved  = "resolved"
+	ClassClosed    = "closed"
+	ClassCancelled = "cancelled"
+	ClassMerged    = "merged"
+	ClassDeleted   = "deleted"
+)
+
+// Classes are all of them, in the order a ticket's life has them.
+var Classes = []string{ClassOpen, ClassResolved, ClassClosed, ClassCancelled, ClassMerged, ClassDeleted}
+
+// SourceStates are the words that States.Back may map to: what a source can be
+// asked to show about an alert.
+var SourceStates = []string{"open", "acknowledged", "closed"}
 
 // Lifecycle says what a ticket does when its alert closes, and fires again.
 type Lifecycle struct {
 	Close            Close             `yaml:"close,omitempty"`
-	Refire           map[string]Refire `yaml:"refire,omitempty"`             // by remote state class: open, resolved, closed, cancelled, merged, deleted
+	Refire           map[string]Refire `yaml:"refire,omitempty"`             // by the class of the earlier ticket's state; added to the defaults
 	SkipClosedUnsent bool              `yaml:"skip_closed_unsent,omitempty"` // an alert that closed before it was ever claimed is not sent
 }
 
-// Close is what a closing alert does to its ticket.
+// The close actions.
+const (
+	CloseResolve = "resolve" // set States.Closed, with a comment
+	CloseComment = "comment" // say so, and leave the state alone
+	CloseLeave   = "leave"   // show the newest content only
+)
+
+// Close is what a closing alert does to its ticket, and when.
 type Close struct {
 	Action string   `yaml:"action,omitempty"` // "resolve" (default), "comment", "leave"
 	Wait   Duration `yaml:"wait,omitempty"`   // before it does; default 0
 }
 
-// Refire is what a re-fired alert does with the earlier ticket.
+// The refire actions: what an alert that fires again does with its earlier ticket.
+const (
+	RefireReopen  = "reopen"  // use the earlier ticket and set it open
+	RefireComment = "comment" // use the earlier ticket as it is
+	RefireLinked  = "linked"  // open a ticket that refers to the earlier one
+	RefireNew     = "new"     // open a ticket and mention nothing
+)
+
+// Refire is the life cycle table's entry for one class.
 type Refire struct {
-	Action string   `yaml:"action,omitempty"` // "reopen", "linked", "comment", "new"
+	Action string   `yaml:"action,omitempty"`
 	Within Duration `yaml:"within,omitempty"` // for reopen and comment: since the close; later = linked. 0 = always
 }
 
