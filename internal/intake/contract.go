@@ -47,7 +47,7 @@ type Batch struct {
 type Store interface {
 	// Accept applies a batch in one transaction: each observation as alert.Apply
 	// says, in the batch's order per key; links of the matching connectors want
-	// the new revision. So do the links the alert already has, whether or not
+	// the new revision. So do the Remote links the alert already has, whether or not
 	// their subscription still matches: a ticket that was opened must hear of the
 	// close, also when the alert's severity changed in between. The answers stand
 	// in the items' order. An error means that nothing is known to be stored. One
