@@ -27,6 +27,7 @@ type DB struct {
 	url        string // with credentials: never printed
 	log        *slog.Logger
 	statements texts
+	wakes      *wakes
 }
 
 // Open opens the database a URL names ("sqlite:/path/tieline.db" or
@@ -42,7 +43,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{engine: e, url: url, log: o.Log, statements: newTexts(e)}
+	db := &DB{engine: e, url: url, log: o.Log, statements: newTexts(e), wakes: newWakes()}
 	if err := db.schema(ctx, o.Migrate); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
@@ -61,7 +62,10 @@ func openEngine(ctx context.Context, url string, o engine.Options) (*engine.Engi
 }
 
 // Close ends every connection.
-func (db *DB) Close() error { return db.engine.Close() }
+func (db *DB) Close() error {
+	db.wakes.wait()
+	return db.engine.Close()
+}
 
 // Engine is the engine's name: "sqlite" or "postgres".
 func (db *DB) Engine() string { return db.engine.Name }

@@ -59,6 +59,11 @@ type Engine struct {
 	// may begin, and done is called when that one has ended.
 	Gate func(ctx context.Context) (done func(), err error)
 
+	// Coordination is the engine's part in availability; GroupQuery reads the
+	// management group as the JSON object coord.Decode reads.
+	Coordination Coordination
+	GroupQuery   string
+
 	Statements Statements
 	// Durable reports settings under which a confirmed commit may be lost, one
 	// text each; none is the good answer.

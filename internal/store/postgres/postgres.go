@@ -84,7 +84,9 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 		err = fault.Wrap(fault.Unavailable, err, "the database "+where+" cannot be reached")
 		return nil, errors.Join(err, db.Close())
 	}
-	return answers(where, db), nil
+	e := answers(where, db)
+	e.Coordination, e.GroupQuery = NewCoordinator(c, db, o.Log), GroupQuery
+	return e, nil
 }
 
 func answers(where string, db *sql.DB) *engine.Engine {

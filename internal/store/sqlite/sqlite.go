@@ -71,7 +71,9 @@ func Open(ctx context.Context, path string, o engine.Options) (*engine.Engine, e
 		err = fault.Wrap(fault.Unavailable, err, "the database file "+path+" cannot be opened")
 		return nil, errors.Join(err, write.Close(), read.Close())
 	}
-	return answers(path, write, read), nil
+	e := answers(path, write, read)
+	e.Coordination, e.GroupQuery = NewCoordinator(path, o.Log), GroupQuery
+	return e, nil
 }
 
 func answers(path string, write, read *sql.DB) *engine.Engine {

@@ -1,0 +1,185 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+
+	"tieline/internal/ha"
+	"tieline/internal/store/coord"
+)
+
+// Channel is the NOTIFY channel of wake-ups; the topic is the payload.
+const Channel = "tieline"
+
+// Limits of a coordination connection, enforced by the server. A process frozen
+// in a transaction, or a lost host, must not hold anything for long.
+const (
+	lockTimeout      = time.Second
+	statementTimeout = 5 * time.Second
+	frozenTimeout    = 2 * time.Second
+	doubtTimeout     = time.Minute // a move to a new history may touch every link
+	connectTimeout   = 5 * time.Second
+	closeTimeout     = 2 * time.Second
+	// awaitPiece bounds one wait for a presence: the waiting statement holds back
+	// vacuum as long as it lasts.
+	awaitPiece = 2 * time.Minute
+)
+
+// Coordinator opens coordination sessions on connections of their own.
+type Coordinator struct {
+	work   *sql.DB         // the pool, for wake-ups
+	config *pgx.ConnConfig // of sessions and waiters
+	quiet  *pgx.ConnConfig // of the listener, whose waiting is not a statement's
+	log    *slog.Logger
+	// pooled is set once a session was seen to lose its backend or lock: a
+	// transaction pooler is in between, and presences mean nothing behind it.
+	pooled atomic.Bool
+}
+
+// NewCoordinator returns a coordinator for the database that config names and
+// work is a pool of. It connects to nothing yet.
+func NewCoordinator(config *pgx.ConnConfig, work *sql.DB, log *slog.Logger) *Coordinator {
+	quiet := config.Copy()
+	config = config.Copy()
+	if config.ConnectTimeout == 0 || config.ConnectTimeout > connectTimeout {
+		config.ConnectTimeout = connectTimeout
+	}
+	// A statement that is given up is cancelled, so that no backend goes on waiting
+	// for a lock that nobody wants any longer.
+	config.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: 200 * time.Millisecond}
+	}
+	// One round trip per statement, and no prepared statement that a pooler may lose.
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	quiet.DefaultQueryExecMode = pgx.QueryExecModeExec
+	return &Coordinator{work: work, config: config, quiet: quiet, log: log}
+}
+
+// Open makes a session and takes a presence on it, where the way to the
+// database lets a session keep one.
+func (c *Coordinator) Open(ctx context.Context, server, boot string) (ha.Session, error) {
+	conn, err := c.connect(ctx, c.config, "tieline coordination "+server, map[string]time.Duration{
+		"lock_timeout":                        lockTimeout,
+		"statement_timeout":                   statementTimeout,
+		"idle_in_transaction_session_timeout": frozenTimeout,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &session{owner: c, conn: conn, server: server, boot: boot}
+	if err := s.takePresence(ctx); err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Await waits in pieces, by a shared lock that ends with its statement: all
+// waiters are granted at once, and none of them keeps another waiting.
+func (c *Coordinator) Await(ctx context.Context, name string, held func()) error {
+	if !coord.ValidPresence(name) {
+		return fmt.Errorf("await presence: %q is no presence's name", name)
+	}
+	conn, err := c.connect(ctx, c.config, "tieline await", map[string]time.Duration{
+		"lock_timeout":      awaitPiece,
+		"statement_timeout": 2 * awaitPiece,
+	})
+	if err != nil {
+		return err
+	}
+	defer closeConn(conn)
+	key, free := lockKey(name), false
+	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock_shared($1)`, key).Scan(&free)
+	if err != nil || free {
+		return wrap("await presence", err)
+	}
+	held()
+	for {
+		// The database ends each piece; the deadline only ends a dead connection's.
+		piece, cancel := context.WithTimeout(ctx, awaitPiece+10*time.Second)
+		_, err := conn.Exec(piece, `SELECT pg_advisory_xact_lock_shared($1)`, key)
+		cancel()
+		if !isCode(err, codeLockTimeout) {
+			return wrap("await presence", err)
+		}
+	}
+}
+
+// Held reports whether somebody holds the presence.
+func (c *Coordinator) Held(ctx context.Context, name string) (bool, error) {
+	conn, err := c.connect(ctx, c.config, "tieline presence check", nil)
+	if err != nil {
+		return false, err
+	}
+	defer closeConn(conn)
+	free := false
+	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock_shared($1)`, lockKey(name)).Scan(&free)
+	return !free, wrap("check presence", err)
+}
+
+// Pooled reports whether a transaction pooler was found in between, so that no
+// server here can have a presence.
+func (c *Coordinator) Pooled() bool { return c.pooled.Load() }
+
+// connect opens a connection and sets what of the settings the server knows.
+// They are set by a statement, because poolers refuse them at the start.
+func (c *Coordinator) connect(ctx context.Context, config *pgx.ConnConfig, name string,
+	limits map[string]time.Duration,
+) (*pgx.Conn, error) {
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("connect for coordination: %w", err)
+	}
+	names := []string{"application_name", "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count",
+		"tcp_user_timeout", "client_connection_check_interval", "jit"}
+	values := []string{name, "5", "3", "3", "15000", "5000", "off"}
+	for setting, limit := range limits {
+		names = append(names, setting)
+		values = append(values, fmt.Sprint(limit.Milliseconds()))
+	}
+	_, err = conn.Exec(ctx, `SELECT set_config(s.name, w.value, false)
+		FROM unnest($1::text[], $2::text[]) AS w(name, value) JOIN pg_settings s ON s.name = w.name`, names, values)
+	if err != nil {
+		closeConn(conn)
+		return nil, fmt.Errorf("set up the coordination connection: %w", err)
+	}
+	return conn, nil
+}
+
+// lockKey is the advisory lock of a presence.
+func lockKey(name string) int64 {
+	sum := sha256.Sum256([]byte("tieline presence " + name))
+	return int64(binary.BigEndian.Uint64(sum[:8])) //nolint:gosec // a lock's key may be negative
+}
+
+func closeConn(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	_ = conn.Close(ctx) // the connection is given up either way
+}
+
+// codeLockTimeout is PostgreSQL's lock_not_available.
+const codeLockTimeout = "55P03"
+
+func isCode(err error, code string) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == code
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

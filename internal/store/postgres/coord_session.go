@@ -1,0 +1,173 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/jackc/pgx/v5"
+
+	"tieline/internal/ha"
+	"tieline/internal/store/coord"
+)
+
+// session is one coordination connection. Each of its statements is a
+// transaction of its own, but Doubt's.
+type session struct {
+	owner        *Coordinator
+	conn         *pgx.Conn
+	server, boot string
+	presence     string // "" = none
+	backend      int64  // process id of the backend that holds it
+	lock         int64
+}
+
+// takePresence locks a fresh name, unless a pooler is in between.
+func (s *session) takePresence(ctx context.Context) error {
+	if s.owner.pooled.Load() {
+		return nil
+	}
+	name := coord.NewPresence()
+	key, granted := lockKey(name), false
+	err := s.conn.QueryRow(ctx, `SELECT pg_backend_pid(), pg_try_advisory_lock($1)`, key).Scan(&s.backend, &granted)
+	if err != nil {
+		return fmt.Errorf("take a presence: %w", err)
+	}
+	shared, err := s.shared(ctx)
+	if err != nil {
+		return err
+	}
+	if shared || !granted {
+		s.giveUpPresence()
+		return nil
+	}
+	s.presence, s.lock = name, key
+	return nil
+}
+
+// shared reports whether this connection's backend is lent to others between
+// transactions. A pooler announces a process id of its own; if a second
+// connection then lands on our backend while ours is open, it pools
+// transactions. A busy one may not show it here: each Beat looks again.
+func (s *session) shared(ctx context.Context) (bool, error) {
+	if int64(s.conn.PgConn().PID()) == s.backend {
+		return false, nil
+	}
+	other, err := s.owner.connect(ctx, s.owner.config, "tieline presence check", nil)
+	if err != nil {
+		return false, err
+	}
+	defer closeConn(other)
+	var backend int64
+	if err := other.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&backend); err != nil {
+		return false, fmt.Errorf("look for a pooler: %w", err)
+	}
+	return backend == s.backend, nil
+}
+
+// giveUpPresence notes, for all sessions to come, that presences do not work here.
+func (s *session) giveUpPresence() {
+	s.presence, s.lock = "", 0
+	if !s.owner.pooled.Swap(true) {
+		s.owner.log.Warn("the connection to PostgreSQL does not keep its session (a transaction pooler?): no presence; "+
+			"a crashed Active is noticed only when its heartbeats stay out. Let Tieline connect directly or through a session pool",
+			slog.String("server", s.server))
+	}
+}
+
+func (s *session) Presence() string { return s.presence }
+
+func (s *session) Beat(ctx context.Context, b ha.Beat) (ha.Group, error) {
+	in := coord.NewInput(b)
+	in.Backend, in.Lock = s.backend, s.lock
+	r, err := s.reading(ctx, beatQuery, in.JSON())
+	if err != nil {
+		return ha.Group{}, wrap("heartbeat", err)
+	}
+	switch {
+	case !r.Beaten && r.Boot != b.Boot:
+		return ha.Group{}, ha.ErrReplaced
+	case !r.Beaten:
+		return ha.Group{}, ha.ErrBeat
+	case b.Presence != "" && !r.Held:
+		s.giveUpPresence()
+		return ha.Group{}, coord.ErrNoPresence
+	}
+	return r.Group, nil
+}
+
+func (s *session) Read(ctx context.Context) (ha.Group, error) {
+	r, err := s.reading(ctx, GroupQuery)
+	return r.Group, wrap("read the group", err)
+}
+
+func (s *session) reading(ctx context.Context, query string, args ...any) (coord.Reading, error) {
+	var text string
+	if err := s.conn.QueryRow(ctx, query, args...).Scan(&text); err != nil {
+		return coord.Reading{}, err
+	}
+	return coord.Decode([]byte(text))
+}
+
+func (s *session) Take(ctx context.Context, t ha.Take) (ha.Lease, error) {
+	epoch, wish, err := s.swap(ctx, takeQuery, t.Connector, t.Epoch, t.Beat, t.Server, t.Boot, coord.Micros(t.Promised),
+		t.Identity, string(t.Reason))
+	if err != nil {
+		return ha.Lease{}, wrapSwap("take the lease over", err)
+	}
+	return ha.Lease{
+		Connector: t.Connector, Epoch: epoch, Server: t.Server, Boot: t.Boot, Promised: t.Promised, Wish: wish,
+		Identity: t.Identity,
+	}, nil
+}
+
+func (s *session) Release(ctx context.Context, r ha.Release) error {
+	_, _, err := s.swap(ctx, releaseQuery, r.Connector, r.Epoch, r.Boot, r.Successor, string(r.Reason))
+	return wrapSwap("release the lease", err)
+}
+
+func (s *session) Doubt(ctx context.Context, connector string, epoch int64, newIdentity string) error {
+	tx, err := s.conn.Begin(ctx)
+	if err != nil {
+		return wrap("doubt", err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after Commit it does nothing
+	_, err = tx.Exec(ctx, `SELECT set_config('statement_timeout', $1, true)`, fmt.Sprint(doubtTimeout.Milliseconds()))
+	if err != nil {
+		return wrap("doubt", err)
+	}
+	var wish, notified string
+	err = tx.QueryRow(ctx, doubtQuery, connector, epoch, newIdentity, int64(ha.EpochJump),
+		string(ha.ReasonIdentity)).Scan(&epoch, &wish, &notified)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ha.ErrLost
+	}
+	if err != nil {
+		return wrap("doubt", err)
+	}
+	return wrap("doubt", tx.Commit(ctx))
+}
+
+// swap runs a compare-and-swap on a lease and returns the epoch and the wish it left.
+func (s *session) swap(ctx context.Context, query string, args ...any) (epoch int64, wish string, err error) {
+	var notified string
+	err = s.conn.QueryRow(ctx, query, args...).Scan(&epoch, &wish, &notified)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ha.ErrLost
+	}
+	return epoch, wish, err
+}
+
+// wrapSwap leaves ErrLost bare: it is an answer, not a failure.
+func wrapSwap(what string, err error) error {
+	if errors.Is(err, ha.ErrLost) {
+		return ha.ErrLost
+	}
+	return wrap(what, err)
+}
+
+func (s *session) Close() error {
+	closeConn(s.conn)
+	return nil
+}
