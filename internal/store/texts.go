@@ -1,9 +1,53 @@
 package store
 
-import "tieline/internal/store/engine"
+import (
+	"context"
+	"database/sql"
 
-// texts are the statements over sets of rows, made once for the engine.
+	"tieline/internal/store/engine"
+)
+
+// texts are the statements over sets of rows, made once for the engine. Each
+// stands beside its use.
 type texts struct {
+	latest, newAlerts, grownAlerts, seenAlerts *engine.Batch
+	wantLinks, tellLinks                       *engine.Batch
+	events                                     *engine.Batch
+	lockLinks, writeLinks, addLinks, record    *engine.Batch
 }
 
-func newTexts(e *engine.Engine) texts { return texts{} }
+func newTexts(e *engine.Engine) texts {
+	text := func(columns []engine.Column, rest string) *engine.Batch {
+		return &engine.Batch{Columns: columns, Text: e.Rows(columns, rest)}
+	}
+	lock := "\n" + e.Statements.ForUpdate
+	return texts{
+		latest:      text(latestInput, latestText+lock),
+		newAlerts:   text(newAlertsInput, newAlertsText),
+		grownAlerts: text(grownAlertsInput, grownAlertsText),
+		seenAlerts:  text(seenAlertsInput, seenAlertsText),
+		wantLinks:   text(wantLinksInput, wantLinksText),
+		tellLinks:   text(tellLinksInput, tellLinksText),
+		events:      text(eventsInput, eventsText),
+		lockLinks:   text(lockLinksInput, lockLinksText+lock),
+		writeLinks:  text(writeLinksInput, writeLinksText),
+		addLinks:    text(addLinksInput, addLinksText),
+		record:      text(recordInput, recordText),
+	}
+}
+
+// batch executes a statement over rows; none are no statement.
+func (db *DB) batch(ctx context.Context, tx *sql.Tx, b *engine.Batch, rows [][]any) (int64, error) {
+	if len(rows) == 0 {
+		return 0, nil
+	}
+	return db.engine.Run(ctx, tx, b, rows)
+}
+
+// batchEach executes a statement over rows that answers rows.
+func (db *DB) batchEach(ctx context.Context, tx *sql.Tx, b *engine.Batch, rows [][]any, scan func(*sql.Rows) error) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	return db.engine.Each(ctx, tx, b, rows, scan)
+}

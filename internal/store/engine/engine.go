@@ -74,14 +74,10 @@ type Engine struct {
 
 // Statements are the texts that differ between engines.
 type Statements struct {
-	// Claim claims due links (rule C1). Parameters: connector, epoch, boot,
-	// identity, claim id, limit, 1 if the term has swept, age of the term in
-	// microseconds. It answers one row: how many links were claimed, and whether
-	// the lease named the term. Where the engine cannot answer both in one
-	// statement, ClaimFence asks for the second in the same transaction and Claim
-	// answers nothing.
-	Claim      string
-	ClaimFence string
+	// Claim claims due links (rule C1) and affects as many rows. Parameters:
+	// connector, epoch, boot, identity, claim id, limit, 1 if the term has swept,
+	// age of the term in microseconds.
+	Claim string
 	// HasSchema answers true when goose's table of versions exists.
 	HasSchema string
 	// ForUpdate ends a SELECT whose rows must not change before the transaction
@@ -99,6 +95,7 @@ const (
 	UUID                 // uuid.UUID
 	NullUUID             // uuid.UUID or nil
 	NullText             // string or nil
+	NullInt              // int64 or nil
 )
 
 // Column is one column of a Batch's input.

@@ -5,23 +5,17 @@ package postgres
 // is the condition on the very rows updated, as a sub-select alone gave rows to
 // two sessions under READ COMMITTED. The lease row is read, never locked.
 const claimText = `
-WITH fence AS (
-	SELECT 1 FROM lease WHERE connector = $1 AND epoch = $2 AND boot = $3
-	  AND identity = $4 AND identity = (SELECT identity FROM history)
-), candidate AS (
+WITH candidate AS MATERIALIZED (
 	SELECT alert_id, side FROM link
 	WHERE connector = $1 AND due_at <= (SELECT now FROM clock) AND claim_id IS NULL
 	  AND (hold_epoch = 0 OR hold_epoch = $2 AND hold_until <= $8 OR hold_epoch <> $2 AND $7 = 1)
-	  AND EXISTS (SELECT 1 FROM fence)
 	ORDER BY due_at LIMIT $6 FOR UPDATE SKIP LOCKED
-), claimed AS (
-	UPDATE link SET claim_id = $5, claim_epoch = $2, due_at = NULL
-	FROM candidate
-	WHERE link.alert_id = candidate.alert_id AND link.connector = $1 AND link.side = candidate.side
-	  AND due_at IS NOT NULL AND claim_id IS NULL AND parked = '' AND skipped = ''
-	  AND (stage <> 'settled' OR delivered < wanted OR notes_delivered < notes_wanted)
-	  AND (hold_epoch = 0 OR hold_epoch = $2 AND hold_until <= $8 OR hold_epoch <> $2 AND $7 = 1)
-	  AND EXISTS (SELECT 1 FROM fence)
-	RETURNING 1
 )
-SELECT (SELECT count(*) FROM claimed), EXISTS (SELECT 1 FROM fence)`
+UPDATE link SET claim_id = $5, claim_epoch = $2, due_at = NULL
+FROM candidate
+WHERE link.alert_id = candidate.alert_id AND link.connector = $1 AND link.side = candidate.side
+  AND due_at IS NOT NULL AND claim_id IS NULL AND parked = '' AND skipped = ''
+  AND (stage <> 'settled' OR delivered < wanted OR notes_delivered < notes_wanted)
+  AND (hold_epoch = 0 OR hold_epoch = $2 AND hold_until <= $8 OR hold_epoch <> $2 AND $7 = 1)
+  AND EXISTS (SELECT 1 FROM lease WHERE connector = $1 AND epoch = $2 AND boot = $3
+	AND identity = $4 AND identity = (SELECT identity FROM history))`

@@ -14,7 +14,7 @@ import (
 )
 
 var arrayTypes = map[engine.Type]string{
-	engine.Text: "text[]", engine.NullText: "text[]", engine.Int: "bigint[]",
+	engine.Text: "text[]", engine.NullText: "text[]", engine.Int: "bigint[]", engine.NullInt: "bigint[]",
 	engine.UUID: "uuid[]", engine.NullUUID: "uuid[]",
 }
 
@@ -64,6 +64,8 @@ func columns(cols []engine.Column, rows [][]any) []any {
 			arrays[i] = column(rows, i, nullText)
 		case engine.Int:
 			arrays[i] = column(rows, i, func(v any) int64 { return v.(int64) })
+		case engine.NullInt:
+			arrays[i] = column(rows, i, nullInt)
 		case engine.UUID, engine.NullUUID:
 			arrays[i] = column(rows, i, nullUUID)
 		}
@@ -82,6 +84,11 @@ func column[T any](rows [][]any, i int, value func(any) T) []T {
 func nullText(v any) pgtype.Text {
 	s, ok := v.(string)
 	return pgtype.Text{String: s, Valid: ok}
+}
+
+func nullInt(v any) pgtype.Int8 {
+	n, ok := v.(int64)
+	return pgtype.Int8{Int64: n, Valid: ok}
 }
 
 func nullUUID(v any) pgtype.UUID {

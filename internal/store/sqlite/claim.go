@@ -15,9 +15,3 @@ WHERE rowid IN (
   AND (hold_epoch = 0 OR hold_epoch = $2 AND hold_until <= $8 OR hold_epoch <> $2 AND $7 = 1)
   AND EXISTS (SELECT 1 FROM lease WHERE connector = $1 AND epoch = $2 AND boot = $3
 	AND identity = $4 AND identity = (SELECT identity FROM history))`
-
-// claimFenceText tells a claim that found nothing from one of a deposed term.
-// It runs in the claim's transaction.
-const claimFenceText = `
-SELECT EXISTS (SELECT 1 FROM lease WHERE connector = $1 AND epoch = $2 AND boot = $3
-	AND identity = $4 AND identity = (SELECT identity FROM history))`

@@ -92,7 +92,7 @@ func answers(path string, write, read *sql.DB) *engine.Engine {
 		Each:     each,
 		Gate:     gate.enter,
 		Statements: engine.Statements{
-			Claim: claimText, ClaimFence: claimFenceText,
+			Claim:     claimText,
 			HasSchema: "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'goose_db_version')",
 		},
 		Durable: func(ctx context.Context) ([]string, error) { return durable(ctx, write) },

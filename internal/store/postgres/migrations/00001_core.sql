@@ -99,11 +99,12 @@ CREATE TABLE alert (
     changed_at  bigint NOT NULL,
     accepted_by text   NOT NULL,
     previous    uuid,
-    generation  bigint NOT NULL
+    generation  bigint NOT NULL, -- of the documents its subscriptions were last evaluated with
+    behind      bigint            -- generation, or NULL: closed, and evaluated with what was then current
 ) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX alert_latest ON alert (source, latest_key);
 CREATE INDEX alert_open ON alert (source) WHERE status = 'open';
-CREATE INDEX alert_behind ON alert (generation);
+CREATE INDEX alert_behind ON alert (behind) WHERE behind IS NOT NULL;
 
 CREATE TABLE link (
     alert_id        uuid    NOT NULL,
@@ -136,7 +137,7 @@ CREATE TABLE link (
     PRIMARY KEY (alert_id, connector, side)
 ) WITH (fillfactor = 60);
 CREATE INDEX link_due ON link (connector, due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX link_claim ON link (claim_id) WHERE claim_id IS NOT NULL;
+CREATE INDEX link_claim ON link (connector, claim_id) WHERE claim_id IS NOT NULL;
 CREATE INDEX link_ticket ON link (connector, ticket) WHERE ticket <> '';
 CREATE INDEX link_parked ON link (connector) WHERE parked <> '';
 

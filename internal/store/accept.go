@@ -1,0 +1,118 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"tieline/internal/alert"
+	"tieline/internal/fault"
+	"tieline/internal/intake"
+	"tieline/internal/store/engine"
+)
+
+// acceptTimeout bounds Accept: whoever pushes alerts hears within 2 s that the
+// database is away, and keeps them.
+const acceptTimeout = 1900 * time.Millisecond
+
+// Accept implements intake.Store.
+func (db *DB) Accept(ctx context.Context, b intake.Batch) ([]intake.Accepted, error) {
+	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
+	defer cancel()
+	out := make([]intake.Accepted, len(b.Items))
+	order := make([]int, 0, len(b.Items))
+	for i, item := range b.Items {
+		if err := storable(item.Observation); err != nil {
+			out[i].Err = err
+			continue
+		}
+		order = append(order, i)
+	}
+	// Stable, so that several observations of one problem keep their order.
+	slices.SortStableFunc(order, func(i, j int) int {
+		a, b := b.Items[i], b.Items[j]
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Key, b.Key))
+	})
+	if err := db.bisect(ctx, b, order, out); err != nil {
+		return nil, db.explain(err, "store alerts")
+	}
+	return out, nil
+}
+
+// storable refuses names that not every engine can keep. Content is stored as
+// JSON, which escapes what text columns refuse.
+func storable(o alert.Observation) error {
+	for _, f := range []struct{ name, value string }{{"source", o.Source}, {"key", o.Key}} {
+		if !utf8.ValidString(f.value) || strings.ContainsRune(f.value, 0) {
+			return fault.New(fault.Invalid, "the alert's "+f.name+" contains bytes that are no text")
+		}
+	}
+	return nil
+}
+
+// bisect accepts the items in one transaction. Where the engine refuses a value
+// it halves them until the bad one stands alone, which alone is refused.
+func (db *DB) bisect(ctx context.Context, b intake.Batch, items []int, out []intake.Accepted) error {
+	if len(items) == 0 {
+		return nil
+	}
+	err := db.write(ctx, func(tx *sql.Tx) error { return db.accept(ctx, tx, b, items, out) })
+	if err == nil || db.engine.Classify(err) != engine.BadRow {
+		return err
+	}
+	if len(items) == 1 {
+		out[items[0]] = intake.Accepted{Err: fault.Wrap(fault.Invalid, err, "the database refuses the alert")}
+		return nil
+	}
+	half := len(items) / 2
+	return errors.Join(db.bisect(ctx, b, items[:half], out), db.bisect(ctx, b, items[half:], out))
+}
+
+func (db *DB) accept(ctx context.Context, tx *sql.Tx, b intake.Batch, items []int, out []intake.Accepted) error {
+	latest, err := db.lockLatest(ctx, tx, b, items)
+	if err != nil {
+		return err
+	}
+	p := &plan{batch: b, current: latest}
+	for _, i := range items {
+		out[i] = p.observe(b.Items[i])
+	}
+	return db.carryOut(ctx, tx, p)
+}
+
+// problem is what names an alert at its source.
+type problem struct{ source, key string }
+
+var latestInput = []engine.Column{{Name: "source", Type: engine.Text}, {Name: "source_key", Type: engine.Text}}
+
+// latestText locks the latest alerts in the order of (source, key), so that
+// concurrent batches never wait for each other in a circle.
+const latestText = `
+SELECT ` + alertColumns + `
+FROM input JOIN alert ON alert.source = input.source AND alert.latest_key = input.source_key
+ORDER BY alert.source, alert.latest_key`
+
+func (db *DB) lockLatest(ctx context.Context, tx *sql.Tx, b intake.Batch, items []int) (map[problem]*touched, error) {
+	latest := make(map[problem]*touched, len(items))
+	var keys [][]any
+	for _, i := range items {
+		p := problem{b.Items[i].Source, b.Items[i].Key}
+		if _, known := latest[p]; !known {
+			latest[p] = nil
+			keys = append(keys, []any{p.source, p.key})
+		}
+	}
+	err := db.batchEach(ctx, tx, db.statements.latest, keys, func(rows *sql.Rows) error {
+		a, err := scanAlert(rows)
+		if err == nil {
+			latest[problem{a.Source, a.Key}] = &touched{alert: a, stored: true}
+		}
+		return err
+	})
+	return latest, err
+}

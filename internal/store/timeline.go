@@ -1,0 +1,60 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"tieline/internal/alert"
+	"tieline/internal/store/engine"
+)
+
+// TimelineEvent is one line of an alert's timeline.
+type TimelineEvent struct {
+	At        time.Time // by the database's clock
+	Connector string    // "" = concerns the alert itself
+	Server    string    // who did it
+	Epoch     int64     // of its term; 0 = it needs none
+	Kind      string
+	Text      string
+	Endpoint  string
+	Took      time.Duration
+	Revision  int64
+	Ticket    string
+}
+
+var eventsInput = []engine.Column{
+	{Name: "alert_id", Type: engine.UUID}, {Name: "connector", Type: engine.Text}, {Name: "server", Type: engine.Text},
+	{Name: "epoch", Type: engine.Int}, {Name: "kind", Type: engine.Text}, {Name: "text", Type: engine.Text},
+	{Name: "endpoint", Type: engine.Text}, {Name: "took", Type: engine.Int}, {Name: "revision", Type: engine.Int},
+	{Name: "ticket", Type: engine.Text},
+}
+
+const eventsText = `
+INSERT INTO timeline (alert_id, connector, at, server, epoch, kind, text, endpoint, took, revision, ticket)
+SELECT alert_id, connector, (SELECT now FROM clock), server, epoch, kind, text, endpoint, took, revision, ticket
+FROM input`
+
+// eventRow is an event that no term stands behind.
+func eventRow(id alert.ID, connector, server, kind, text string, revision int64) []any {
+	return []any{id, connector, server, int64(0), kind, text, "", int64(0), revision, ""}
+}
+
+const timelineText = `
+SELECT at, connector, server, epoch, kind, text, endpoint, took, revision, ticket
+FROM timeline WHERE alert_id = $1 ORDER BY id`
+
+// Timeline returns what happened to an alert, oldest first. An alert that is
+// not known has none.
+func (db *DB) Timeline(ctx context.Context, id alert.ID) ([]TimelineEvent, error) {
+	var events []TimelineEvent
+	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
+		var e TimelineEvent
+		var at, took int64
+		err := rows.Scan(&at, &e.Connector, &e.Server, &e.Epoch, &e.Kind, &e.Text, &e.Endpoint, &took, &e.Revision, &e.Ticket)
+		e.At, e.Took = moment(at), time.Duration(took)*time.Microsecond
+		events = append(events, e)
+		return err
+	}, timelineText, id)
+	return events, db.explain(err, "read the timeline of alert "+id.String())
+}
