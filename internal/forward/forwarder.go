@@ -1,0 +1,137 @@
+package forward
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tieline/internal/fault"
+	"tieline/internal/ha"
+)
+
+// Storage is all that forwarding needs of the database.
+type Storage interface {
+	Links
+	Mail
+	Absences
+	Books
+	Desk
+}
+
+// Config is what a Forwarder is made of.
+type Config struct {
+	Connector string
+	Group     uuid.UUID // the management group's, part of every ticket's key
+	Store     Storage
+	Setups    Setups
+	Observer  Observer
+	Log       *slog.Logger   // nil = silent
+	Jitter    func() float64 // in [0, 1); nil = random
+
+	// Idle is how often an idle Active asks for due links without having been
+	// woken: what a lost wake-up costs at most. 0 = the polling interval.
+	Idle time.Duration
+	// Reconcile is how long between reconcile runs; 0 = an hour, negative = only on
+	// demand and after an outage.
+	Reconcile time.Duration
+}
+
+// Forwarder forwards for one connector whenever this server is its Active. It
+// is used for one term after another; what a term left in flight is recorded in
+// the background while the next one works.
+type Forwarder struct {
+	cfg     Config
+	log     *slog.Logger
+	observe Observer
+	wake    chan struct{}
+	quit    chan struct{}
+	giveUp  sync.Once
+	working sync.WaitGroup // everything that outlives Run
+
+	mu      sync.Mutex
+	current *tenure
+}
+
+// New returns a Forwarder. It starts nothing.
+func New(c Config) *Forwarder {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Jitter == nil {
+		c.Jitter = rand.Float64
+	}
+	if c.Reconcile == 0 {
+		c.Reconcile = time.Hour
+	}
+	return &Forwarder{
+		cfg: c, log: c.Log, observe: c.Observer.withDefaults(),
+		wake: make(chan struct{}, 1), quit: make(chan struct{}),
+	}
+}
+
+// Wake tells that there may be due links. It never blocks; calls merge.
+func (f *Forwarder) Wake() { poke(f.wake) }
+
+// Run forwards during one term; it is ha.Work. When the term drains it finishes
+// and records what is in flight, then returns nil. When ctx ends it returns at
+// once: nothing more is started, and what is in flight is recorded in the
+// background (rule C5). ErrDeposed says that a statement found the lease gone.
+func (f *Forwarder) Run(ctx context.Context, term ha.Term) error {
+	t := newTenure(f, term)
+	f.setCurrent(t)
+	defer f.setCurrent(nil)
+	return t.run(ctx)
+}
+
+// Close waits until everything in flight is recorded, at most until ctx ends;
+// then what is left is given up, and a successor finds out by looking.
+func (f *Forwarder) Close(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		f.working.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		f.giveUp.Do(func() { close(f.quit) })
+		<-done
+		return context.Cause(ctx)
+	}
+}
+
+// BreakerState is that of the remote's breaker; closed while not Active.
+func (f *Forwarder) BreakerState() BreakerState {
+	if t := f.tenure(); t != nil {
+		return t.breaker.state()
+	}
+	return BreakerClosed
+}
+
+// Reconcile compares both sides now, by the remote's listing. It sends nothing:
+// links in doubt are marked and worked as usual. Only the Active can.
+func (f *Forwarder) Reconcile(ctx context.Context) (Report, error) {
+	t := f.tenure()
+	if t == nil {
+		return Report{}, fault.New(fault.Refused, "this server is not Active for connector "+f.cfg.Connector).
+			WithNext("ask the Active; `tieline status` names it")
+	}
+	return t.reconcile(ctx)
+}
+
+func (f *Forwarder) tenure() *tenure {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.current
+}
+
+func (f *Forwarder) setCurrent(t *tenure) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.current = t
+}

@@ -1,0 +1,192 @@
+package forward
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tieline/internal/alert"
+	"tieline/internal/fault"
+	"tieline/internal/remote"
+)
+
+// Report is what a reconcile run found.
+type Report struct {
+	Tickets   int // listed that carry a key of ours
+	Links     int // at rest, compared with them
+	Missing   int // open alerts whose ticket is not listed
+	LeftOpen  int // closed alerts whose ticket is open
+	Twins     int // alerts with several open tickets
+	Strangers int // tickets with a key of ours that no alert at rest has
+	Marked    int // links that will be verified
+
+	resolves bool // closed alerts' tickets are to be closed
+}
+
+const standingPage = 1000
+
+// watchDoubts runs the reconcile run on its timer and after an outage.
+func (t *tenure) watchDoubts(ctx context.Context) {
+	var timer <-chan time.Time
+	if t.cfg.Reconcile > 0 {
+		ticker := time.NewTicker(t.cfg.Reconcile)
+		defer ticker.Stop()
+		timer = ticker.C
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer:
+		case <-t.doubts:
+		}
+		if _, err := t.reconcile(ctx); err != nil && ctx.Err() == nil && fault.KindOf(err) != fault.Refused {
+			t.log.Warn("the reconcile run failed", "connector", t.cfg.Connector, "epoch", t.term.Epoch, "err", err)
+		}
+	}
+}
+
+// counterpart is what a listing told of one key.
+type counterpart struct {
+	open    int
+	state   string // of the first open one, else of the first
+	matched bool
+}
+
+// listing is the remote's side.
+type listing struct {
+	byKey   map[alert.ID]*counterpart
+	tickets map[string]bool // ids: a ticket taken over carries an earlier alert's key
+}
+
+// reconcile compares both sides and marks the links in doubt.
+func (t *tenure) reconcile(ctx context.Context) (Report, error) {
+	var r Report
+	setup, _ := t.cfg.Setups.Setup()
+	if setup == nil {
+		return r, fault.New(fault.Refused, "this server cannot run the connector's current document")
+	}
+	lister, ok := setup.Remote.(remote.Lister)
+	if !ok {
+		return r, fault.New(fault.Refused, "the remote system of connector "+t.cfg.Connector+" cannot list its tickets")
+	}
+	began, err := t.cfg.Store.Now(ctx)
+	if err != nil {
+		return r, fmt.Errorf("read the database's time: %w", err)
+	}
+	listed, err := t.list(ctx, lister, &r)
+	if err != nil {
+		return r, err
+	}
+	r.resolves = setup.Mapping.CloseAction() == "resolve"
+	if err := t.judge(ctx, listed, began, &r); err != nil {
+		t.lost(err)
+		return r, err
+	}
+	for _, c := range listed.byKey {
+		if !c.matched {
+			r.Strangers++
+		}
+	}
+	t.log.Info("both sides were compared", "connector", t.cfg.Connector, "epoch", t.term.Epoch,
+		"count", r.Tickets, "marked", r.Marked)
+	poke(t.recheck)
+	return r, nil
+}
+
+// list pages through the remote's tickets, grouped by key.
+func (t *tenure) list(ctx context.Context, l remote.Lister, r *Report) (listing, error) {
+	listed := listing{byKey: make(map[alert.ID]*counterpart), tickets: make(map[string]bool)}
+	for page := ""; ; {
+		call, cancel := context.WithTimeout(ctx, 3*statementTimeout)
+		tickets, next, err := l.List(call, page)
+		cancel()
+		if err != nil {
+			return listed, fmt.Errorf("list the remote's tickets: %w", err)
+		}
+		for _, ticket := range tickets {
+			id, ours := ticket.Key.Alert(t.cfg.Group)
+			if !ours {
+				continue
+			}
+			r.Tickets++
+			listed.byKey[id] = listed.byKey[id].with(ticket)
+			listed.tickets[ticket.ID] = true
+		}
+		if next == "" || next == page {
+			return listed, nil
+		}
+		page = next
+	}
+}
+
+func (c *counterpart) with(t alert.Ticket) *counterpart {
+	if c == nil {
+		c = &counterpart{state: t.State}
+	}
+	if t.Open {
+		if c.open == 0 {
+			c.state = t.State
+		}
+		c.open++
+	}
+	return c
+}
+
+// judge goes through our side and marks the links that do not agree.
+func (t *tenure) judge(ctx context.Context, listed listing, began time.Time, r *Report) error {
+	var after alert.ID
+	for {
+		links, err := t.cfg.Store.Standing(ctx, t.cfg.Connector, after, standingPage)
+		if err != nil {
+			return fmt.Errorf("read links at rest: %w", err)
+		}
+		var doubtful []alert.ID
+		for _, l := range links {
+			c := listed.byKey[l.Alert]
+			if c != nil {
+				c.matched = true
+			} else if listed.tickets[l.Ticket] {
+				continue
+			}
+			if r.doubts(l, c) {
+				doubtful = append(doubtful, l.Alert)
+			}
+		}
+		r.Links += len(links)
+		if len(doubtful) > 0 {
+			n, err := t.cfg.Store.Doubtful(ctx, t.term, doubtful, began)
+			if err != nil {
+				return fmt.Errorf("mark links in doubt: %w", err)
+			}
+			r.Marked += n
+		}
+		if len(links) < standingPage {
+			return nil
+		}
+		after = links[len(links)-1].Alert
+	}
+}
+
+// doubts reports whether a link at rest and what the listing told of its key
+// disagree. A ticket whose state we heard from the remote itself is as a person
+// wants it.
+func (r *Report) doubts(l Standing, c *counterpart) bool {
+	switch {
+	case l.Due:
+		return false
+	case c == nil:
+		if l.Status == alert.Open {
+			r.Missing++
+			return true
+		}
+		return false
+	case c.open > 1:
+		r.Twins++
+		return true
+	case r.resolves && l.Status == alert.Closed && c.open == 1 && c.state != l.Heard:
+		r.LeftOpen++
+		return true
+	}
+	return false
+}
