@@ -21,3 +21,11 @@ type Instant struct {
 func (i Instant) Since(earlier Instant) time.Duration {
 	return max(i.Boot-earlier.Boot, i.Wall.Sub(earlier.Wall), 0)
 }
+
+// Waited returns how much time certainly passed from an earlier reading: what
+// the boot-time clock says, which nobody can step. It is for waits that must not
+// end early (rule L5), where Since is for trust that must not last long. It is
+// never negative.
+func (i Instant) Waited(earlier Instant) time.Duration {
+	return max(i.Boot-earlier.Boot, 0)
+}

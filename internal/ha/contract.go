@@ -141,6 +141,7 @@ const (
 	ReasonRemote     Reason = "remote unreachable" // released: a Passive can connect to the remote, the Active cannot
 	ReasonTakeBack   Reason = "taken back"         // nobody followed a release
 	ReasonIneligible Reason = "not eligible"       // released: the Active cannot run the current document
+	ReasonFailed     Reason = "work failed"        // released: the work ended with an error, or does not return
 	ReasonIdentity   Reason = "database changed"   // the database's history changed (rule L8)
 )
 
@@ -151,6 +152,10 @@ var (
 	ErrLost = errors.New("the lease has moved on")
 	// ErrReplaced: the server's row is gone or shows another boot id. The process must stop.
 	ErrReplaced = errors.New("this server's row was removed or belongs to another process")
+	// ErrBeat: the server's row is its own but holds neither Number-1 nor Number,
+	// as after a restore of the database; nothing changed. The caller reads the
+	// row and counts on from there.
+	ErrBeat = errors.New("this server's row holds another beat number")
 )
 
 // Coordinator opens coordination sessions. The store's dialects implement it.
@@ -171,20 +176,23 @@ type Session interface {
 	// Presence is the name of the lock this session holds; "" = none.
 	Presence() string
 	// Beat writes a heartbeat and reads the group, in one round trip. It returns
-	// ErrReplaced as described there. The presence is checked too: an error says
-	// when this session no longer holds it.
+	// ErrReplaced and ErrBeat as described there. The presence is checked too: an
+	// error says when this session no longer holds it. What it does to the rows
+	// is Server.Beaten, Member.Reported and, for each renewal, Lease.Renewed; a
+	// lease row that somebody else has locked is skipped, not waited for.
 	Beat(ctx context.Context, b Beat) (Group, error)
 	// Read reads the group as the database has it now, never from a stale snapshot.
 	Read(ctx context.Context) (Group, error)
-	// Take takes a lease over, or returns ErrLost.
+	// Take takes a lease over, or returns ErrLost: Lease.Taken.
 	Take(ctx context.Context, t Take) (Lease, error)
-	// Release ends a term, or returns ErrLost.
+	// Release ends a term, or returns ErrLost: Lease.Released.
 	Release(ctx context.Context, r Release) error
 	// Doubt moves a connector to a new history of the database (rule L8): in one
 	// statement or transaction, and only while the lease still shows the old
 	// identity and this epoch, it adds 2^20 to the epoch, clears the holder,
 	// stores the new identity and puts every link in doubt (alert.Link.Doubt,
-	// held under the new epoch). ErrLost when another server did it first.
+	// held under the new epoch). ErrLost when another server did it first:
+	// Lease.Doubted.
 	Doubt(ctx context.Context, connector string, epoch int64, newIdentity string) error
 	Close() error
 }

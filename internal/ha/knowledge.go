@@ -1,0 +1,296 @@
+package ha
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+// Self is who this process is.
+type Self struct {
+	Server  string // name of its row
+	Boot    string // random, new at each start
+	Version string // of the program
+}
+
+// Knowledge is what one server knows, and the decisions that follow: the pure
+// core of availability. It does no I/O and reads no clock. The runner folds in
+// what happened (Answer, Woken, SeenHeld, Granted, Reported,
+// Progressed, Returned, Stop), calls Step for what to do next, and does it.
+//
+// Readings of the clock are kept as Instant where they bound trust and as
+// Instant.Boot where they begin a wait.
+type Knowledge struct {
+	self    Self
+	timing  Timing
+	without Rule
+	jitter  func() float64
+
+	// The session.
+	open      bool
+	opened    time.Duration // when, for the session's age
+	presence  string
+	failures  int           // sessions lost in a row without a heartbeat answered
+	reopen    time.Duration // not before
+	asking    bool          // a call is under way
+	asked     Instant       // when it was sent
+	beatNow   bool
+	lastBeat  time.Duration
+	wantRead  bool
+	unsure    bool // a take-over's outcome is unknown until the next reading
+	number    int64
+	numbered  bool // number is the row's, as read
+	lastShown map[string]Report
+
+	// The latest reading.
+	group   Group
+	read    bool // on this session
+	sent    Instant
+	readAt  Instant
+	rows    map[string]Server
+	leases  map[string]Lease
+	order   map[string][]Member
+	mine    []string // connectors this server is a member of, sorted
+	servers map[string]*serverWatch
+	watches map[string]*leaseWatch
+
+	// Presence, on this session.
+	seenHeld map[string]bool
+	granted  map[string]time.Duration
+
+	// This server's own work.
+	reports  map[string]Report
+	cutOff   map[string]time.Duration // connector -> since when the remote cannot be connected to
+	tenures  map[string]*tenure
+	jobs     map[string]*job
+	released map[string]letGo
+	failed   map[string]int // terms in a row that ended with an error
+	retry    map[string]time.Duration
+
+	ends      []End
+	wakeAll   bool
+	stopping  bool
+	stoppedAt time.Duration
+	fault     error
+}
+
+// job is a term's work that has not returned yet.
+type job struct {
+	epoch int64
+	began time.Duration
+	ended time.Duration // its context was cancelled; negative = not
+}
+
+// letGo remembers a release of ours.
+type letGo struct {
+	epoch int64
+	at    time.Duration
+	wait  time.Duration // before taking it back
+}
+
+// NewKnowledge returns the knowledge of a server that has just started. jitter
+// returns numbers in [0, 1); without names rules to leave out, for tests only.
+func NewKnowledge(self Self, timing Timing, without Rule, jitter func() float64) *Knowledge {
+	return &Knowledge{
+		self: self, timing: timing, without: without, jitter: jitter,
+		rows: map[string]Server{}, leases: map[string]Lease{}, order: map[string][]Member{},
+		servers: map[string]*serverWatch{}, watches: map[string]*leaseWatch{},
+		seenHeld: map[string]bool{}, granted: map[string]time.Duration{},
+		reports: map[string]Report{}, lastShown: map[string]Report{}, cutOff: map[string]time.Duration{},
+		tenures: map[string]*tenure{}, jobs: map[string]*job{}, released: map[string]letGo{},
+		failed: map[string]int{}, retry: map[string]time.Duration{},
+	}
+}
+
+func (k *Knowledge) keeps(r Rule) bool { return k.without&r == 0 }
+
+// Woken folds in a wake-up: something changed, the group should be read.
+func (k *Knowledge) Woken() { k.wantRead = true }
+
+// SeenHeld folds in that a presence name was seen held by somebody else.
+func (k *Knowledge) SeenHeld(name string) {
+	if k.open {
+		k.seenHeld[name] = true
+	}
+}
+
+// Granted folds in that nobody holds a presence name any more: its holder is
+// suspect. The group is read at once, because a restart or a release may show
+// already; the grace decides the rest.
+func (k *Knowledge) Granted(now Instant, name string) {
+	if !k.open {
+		return
+	}
+	if _, again := k.granted[name]; !again {
+		k.granted[name] = now.Boot
+	}
+	k.wantRead = true
+}
+
+// Reported folds in what this server has to tell of its connectors. A change of
+// what others decide by is told with a heartbeat of its own.
+func (k *Knowledge) Reported(now Instant, reports []Report) {
+	clear(k.reports)
+	for _, r := range reports {
+		k.reports[r.Connector] = r
+		if shown, ok := k.lastShown[r.Connector]; !ok || shown.Runs != r.Runs || shown.Eligible != r.Eligible || shown.Reaches != r.Reaches {
+			k.beatNow = k.beatNow || k.read && now.Boot-k.lastBeat >= time.Second
+		}
+		if _, since := k.cutOff[r.Connector]; r.Reaches {
+			delete(k.cutOff, r.Connector)
+		} else if !since {
+			k.cutOff[r.Connector] = now.Boot
+		}
+	}
+}
+
+// Stop folds in that the process is to stop as planned.
+func (k *Knowledge) Stop(now Instant) {
+	if !k.stopping {
+		k.stopping, k.stoppedAt = true, now.Boot
+	}
+}
+
+// Answer folds in what came of an Ask.
+func (k *Knowledge) Answer(now Instant, ask Ask, a Answer) {
+	k.asking = false
+	switch {
+	case errors.Is(a.Err, ErrReplaced):
+		k.replaced()
+		return
+	case a.Err != nil && !errors.Is(a.Err, ErrLost):
+		k.lose(now, ask, a.Err)
+		return
+	}
+	lost := a.Err != nil
+	switch ask := ask.(type) {
+	case Open:
+		k.opens(now, a.Presence)
+	case Reread:
+		k.reads(now, a.Group)
+	case Beat:
+		k.failures = 0
+		k.reads(now, a.Group)
+		k.renewed(ask)
+	case Take:
+		k.took(now, ask, a.Lease, lost)
+	case Release:
+		k.letGo(now, ask, lost)
+	case Doubt:
+		k.wakeAll = k.wakeAll || !lost
+		k.wantRead = true
+		k.retry[ask.Connector] = now.Boot + k.timing.Stagger
+	}
+}
+
+func (k *Knowledge) opens(now Instant, presence string) {
+	k.open, k.opened, k.presence = true, now.Boot, presence
+	k.read, k.beatNow = false, true
+	k.wantRead = k.wantRead || !k.numbered
+}
+
+// lose folds in the loss of the session. What was asked may or may not have
+// happened: the rows will tell. What was known by this session is forgotten.
+func (k *Knowledge) lose(now Instant, ask Ask, err error) {
+	if _, take := ask.(Take); take {
+		k.unsure = true
+	}
+	k.numbered = k.numbered && !errors.Is(err, ErrBeat)
+	k.open, k.read, k.presence = false, false, ""
+	clear(k.seenHeld)
+	clear(k.granted)
+	k.reopen = now.Boot
+	if k.failures > 0 {
+		wait := min(k.timing.FirstRetry<<min(k.failures-1, 10), k.timing.MaxRetry)
+		k.reopen += wait/2 + time.Duration(k.jitter()*float64(wait))
+	}
+	k.failures++
+}
+
+func (k *Knowledge) replaced() {
+	k.fault = ErrReplaced
+	for _, c := range sorted(k.tenures) {
+		k.end(c, k.tenures[c], EndReplaced)
+	}
+}
+
+// reads folds in a reading of the group that was sent at k.asked.
+func (k *Knowledge) reads(now Instant, g Group) {
+	first := !k.read
+	k.group, k.read, k.sent, k.readAt, k.unsure = g, true, k.asked, now, false
+	k.index(g)
+	own, ok := k.rows[k.self.Server]
+	if !ok || own.Boot != k.self.Boot {
+		k.replaced()
+		return
+	}
+	k.number, k.numbered = own.Beat, true
+	k.watchServers(now, first)
+	for _, l := range g.Leases {
+		k.watch(now, l, first)
+	}
+	k.watchGood(now, first)
+	k.checkTenures(now)
+	k.adopt(now)
+}
+
+func (k *Knowledge) index(g Group) {
+	clear(k.rows)
+	clear(k.leases)
+	clear(k.order)
+	k.mine = k.mine[:0]
+	for _, s := range g.Servers {
+		k.rows[s.Name] = s
+	}
+	for _, l := range g.Leases {
+		k.leases[l.Connector] = l
+	}
+	for _, m := range g.Members {
+		if m.Server == k.self.Server {
+			k.mine = append(k.mine, m.Connector)
+		}
+	}
+	slices.Sort(k.mine)
+	for _, m := range g.Members {
+		k.order[m.Connector] = append(k.order[m.Connector], m)
+	}
+	for _, ms := range k.order {
+		sortOrder(ms)
+	}
+}
+
+func (k *Knowledge) member(connector string) bool {
+	_, ok := slices.BinarySearch(k.mine, connector)
+	return ok
+}
+
+// eligible says whether this server can run the connector's current document.
+func (k *Knowledge) eligible(connector string) bool {
+	return k.reports[connector].Eligible || !k.keeps(RuleEligible)
+}
+
+// settings returns a connector's settings.
+func (k *Knowledge) settings(connector string) (Settings, bool) {
+	s, ok := k.group.Settings[connector]
+	return s, ok
+}
+
+// Group returns the latest reading of the group and when it was answered; false
+// when there was none yet.
+func (k *Knowledge) Group() (Group, Instant, bool) {
+	return k.group, k.readAt, k.readAt != (Instant{})
+}
+
+// Connected says whether a session is open and has read the group.
+func (k *Knowledge) Connected() bool { return k.open && k.read }
+
+// Dead returns the servers known dead: nobody holds the presence they publish.
+func (k *Knowledge) Dead() map[string]bool {
+	dead := map[string]bool{}
+	for _, s := range k.group.Servers {
+		if k.suspect(s) {
+			dead[s.Name] = true
+		}
+	}
+	return dead
+}
