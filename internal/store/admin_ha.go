@@ -1,0 +1,259 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tieline/internal/fault"
+	"tieline/internal/ha"
+	"tieline/internal/store/engine"
+)
+
+// AvailabilityEvent is a line of a connector's availability history: a change
+// of the Active, or of who may be.
+type AvailabilityEvent struct {
+	ID        int64 // grows with each event
+	Connector string
+	Epoch     int64     // of the lease after the event
+	At        time.Time // by the database's clock
+	From, To  string    // servers; "" = none
+	Reason    string    // an ha.Reason, or what a person changed
+	Who       string    // the person; "" = a server of itself
+}
+
+// AvailabilityHistory returns a connector's latest events, newest first; limit
+// is 1 to 1000. Of "" it returns those of all connectors.
+func (db *DB) AvailabilityHistory(ctx context.Context, connector string, limit int) ([]AvailabilityEvent, error) {
+	var events []AvailabilityEvent
+	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
+		var e AvailabilityEvent
+		var at int64
+		err := rows.Scan(&e.ID, &e.Connector, &e.Epoch, &at, &e.From, &e.To, &e.Reason, &e.Who)
+		e.At = time.UnixMicro(at).UTC()
+		events = append(events, e)
+		return err
+	}, `SELECT id, connector, epoch, at, from_server, to_server, reason, who FROM availability_event
+		WHERE connector = $1 OR $1 = '' ORDER BY id DESC LIMIT $2`, connector, min(max(limit, 1), 1000))
+	return events, db.explain(err, "read the availability history")
+}
+
+// Move moves a server in a connector's communication order: by -1 up, by +1
+// down. The error is fault.NotFound for a server that is not in the order, and
+// fault.Refused at its end.
+func (db *DB) Move(ctx context.Context, connector, server string, by int, who string) error {
+	err := db.administer(ctx, func(tx *sql.Tx) error {
+		order, err := db.order(ctx, tx, connector)
+		if err != nil {
+			return err
+		}
+		at := slices.Index(order, server)
+		if at < 0 {
+			return notMember(connector, server)
+		}
+		to := at + by
+		if by == 0 || to < 0 || to >= len(order) {
+			return fault.New(fault.Refused, fmt.Sprintf("server %s is at place %d of %d in the communication order of connector %s and cannot move by %d",
+				server, at+1, len(order), connector, by))
+		}
+		order = slices.Insert(slices.Delete(order, at, at+1), to, server)
+		if err := db.reorder(ctx, tx, connector, order); err != nil {
+			return err
+		}
+		reason := reasonUp
+		if by > 0 {
+			reason = reasonDown
+		}
+		return db.note(ctx, tx, event{connector: connector, to: server, reason: reason, who: who})
+	})
+	return db.explain(err, "move the server")
+}
+
+func notMember(connector, server string) error {
+	return fault.New(fault.NotFound, fmt.Sprintf("connector %s has no server %s", connector, server)).
+		WithNext("tieline status lists the servers of each connector")
+}
+
+// administer runs a change of the order, of wishes or of the servers, alone
+// among its kind, and wakes the servers.
+func (db *DB) administer(ctx context.Context, f func(*sql.Tx) error) error {
+	err := db.write(ctx, func(tx *sql.Tx) error {
+		if _, err := db.lockGroup(ctx, tx); err != nil {
+			return err
+		}
+		return f(tx)
+	})
+	if err == nil {
+		db.Wake(ctx, TopicLease)
+	}
+	return err
+}
+
+// Wish asks for a switchover ("Make Active"): the Active hands over to the
+// server, or to the next one in order that can, when server is "". It returns
+// when the wish is stored. The error is fault.NotFound for a server that is not
+// in the order and fault.Refused for one that is Offline or not eligible.
+func (db *DB) Wish(ctx context.Context, connector, server, who string) error {
+	err := db.administer(ctx, func(tx *sql.Tx) error {
+		holder, members, err := db.candidates(ctx, tx, connector)
+		if err != nil {
+			return err
+		}
+		target, err := choose(connector, server, holder, members)
+		if err != nil {
+			return err
+		}
+		return db.wish(ctx, tx, connector, target, who)
+	})
+	return db.explain(err, "ask for a switchover")
+}
+
+func (db *DB) wish(ctx context.Context, tx *sql.Tx, connector, server, who string) error {
+	if _, err := tx.ExecContext(ctx, "UPDATE lease SET wish = $2 WHERE connector = $1", connector, server); err != nil {
+		return err
+	}
+	return db.note(ctx, tx, event{connector: connector, to: server, reason: reasonWished, who: who})
+}
+
+// candidate is a member as a switchover sees it.
+type candidate struct {
+	server   string
+	live     bool // by its heartbeats
+	eligible bool
+	reason   string // why not
+}
+
+// candidates reads a connector's holder and members, in order.
+func (db *DB) candidates(ctx context.Context, tx *sql.Tx, connector string) (holder string, members []candidate, err error) {
+	err = tx.QueryRowContext(ctx, "SELECT server FROM lease WHERE connector = $1", connector).Scan(&holder)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil, fault.New(fault.NotFound, fmt.Sprintf("no server has joined connector %q", connector)).
+			WithNext("tieline status lists the connectors and their servers")
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	err = each(ctx, tx, func(rows *sql.Rows) error {
+		var c candidate
+		var live, eligible int
+		err := rows.Scan(&c.server, &live, &eligible, &c.reason)
+		c.live, c.eligible = live != 0, eligible != 0
+		members = append(members, c)
+		return err
+	}, `SELECT m.server, CASE WHEN s.boot <> '' AND `+engine.Now+` - s.heartbeat_at < s.promised THEN 1 ELSE 0 END, m.eligible, m.reason
+		FROM membership m JOIN server s ON s.name = m.server WHERE m.connector = $1 ORDER BY m.position`, connector)
+	return holder, members, err
+}
+
+// choose returns the member a switchover goes to.
+func choose(connector, server, holder string, members []candidate) (string, error) {
+	if server == "" {
+		for _, c := range members {
+			if c.server != holder && c.live && c.eligible {
+				return c.server, nil
+			}
+		}
+		return "", fault.New(fault.Refused, "no other server can run connector "+connector+" now").
+			WithNext("tieline status tells which are Offline, or why they cannot")
+	}
+	at := slices.IndexFunc(members, func(c candidate) bool { return c.server == server })
+	if at < 0 {
+		return "", notMember(connector, server)
+	}
+	switch c := members[at]; {
+	case !c.live:
+		return "", fault.New(fault.Refused, fmt.Sprintf("server %s is Offline and cannot become Active for connector %s", server, connector)).
+			WithNext("start it first")
+	case !c.eligible:
+		return "", fault.New(fault.Refused, fmt.Sprintf("server %s cannot run connector %s: %s", server, connector, c.reason))
+	}
+	return server, nil
+}
+
+// RemoveServer takes a server out of the management group (rule L9). Where it
+// is Active, a switchover is asked for and the call refused: repeat it when that
+// is done. The last server of a connector, and of the group, is not removed. A
+// removed process that still runs finds its row gone and stops.
+func (db *DB) RemoveServer(ctx context.Context, server, who string) error {
+	var refused error
+	err := db.administer(ctx, func(tx *sql.Tx) (err error) {
+		refused, err = db.remove(ctx, tx, server, who)
+		return err
+	})
+	if err == nil {
+		err = refused // the wishes for a switchover are committed
+	}
+	return db.explain(err, "remove the server")
+}
+
+func (db *DB) remove(ctx context.Context, tx *sql.Tx, server, who string) (refused, err error) {
+	var servers, mine int
+	err = tx.QueryRowContext(ctx, "SELECT count(*), count(CASE WHEN name = $1 THEN 1 END) FROM server", server).Scan(&servers, &mine)
+	switch {
+	case err != nil:
+		return nil, err
+	case mine == 0:
+		return nil, fault.New(fault.NotFound, "the management group has no server "+server)
+	case servers == 1:
+		return nil, fault.New(fault.Refused, "server "+server+" is the last of the management group and cannot be removed")
+	}
+	connectors, err := db.memberOf(ctx, tx, server)
+	if err != nil {
+		return nil, err
+	}
+	var active []string
+	for _, connector := range connectors {
+		held, err := db.vacate(ctx, tx, connector, server, who)
+		if err != nil {
+			return nil, err
+		}
+		if held {
+			active = append(active, connector)
+		}
+	}
+	if len(active) > 0 {
+		return fault.New(fault.Refused, fmt.Sprintf("server %s is Active for %s; the switchover has been asked for", server, strings.Join(active, ", "))).
+			WithNext("remove it again in a few seconds"), nil
+	}
+	for _, connector := range connectors {
+		if err := db.endMembership(ctx, tx, connector, server, who); err != nil {
+			return nil, err
+		}
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM server WHERE name = $1", server)
+	return nil, err
+}
+
+// vacate sees to it that a server to be removed does not hold a connector's
+// lease: if it lives it is asked to hand over, and held is true; if it does not,
+// its lease is released for it.
+func (db *DB) vacate(ctx context.Context, tx *sql.Tx, connector, server, who string) (held bool, err error) {
+	holder, members, err := db.candidates(ctx, tx, connector)
+	if err != nil {
+		return false, err
+	}
+	if len(members) == 1 {
+		return false, fault.New(fault.Refused, fmt.Sprintf("server %s is the last of connector %s and cannot be removed", server, connector)).
+			WithNext("let another server join the connector first")
+	}
+	if holder != server {
+		return false, nil
+	}
+	at := slices.IndexFunc(members, func(c candidate) bool { return c.server == server })
+	if members[at].live {
+		target, err := choose(connector, "", holder, members)
+		if err != nil {
+			return true, err
+		}
+		return true, db.wish(ctx, tx, connector, target, who)
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE lease SET beat = beat + 1, server = '', boot = '', successor = '', since = `+engine.Now+`
+		WHERE connector = $1 AND server = $2`, connector, server); err != nil {
+		return false, err
+	}
+	return false, db.note(ctx, tx, event{connector: connector, from: server, reason: string(ha.ReasonWish), who: who})
+}
