@@ -112,7 +112,7 @@ instance: db1`
 	if diff := cmp.Diff(want, got.Body); diff != "" {
 		t.Errorf("body (-want +got):\n%s", diff)
 	}
-	if got.Subject != "disk full on db1" || got.Severity != "critical" || got.State != "" || got.Fields != nil {
+	if got.Subject != "disk full on db1" || got.Severity != "critical" || got.State != "new" || got.Fields != nil {
 		t.Errorf("draft = %+v", got)
 	}
 	bare, err := compiled(t).Draft(&alert.Alert{Key: "f00"}, nil, "tl-1")

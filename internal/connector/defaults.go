@@ -42,9 +42,10 @@ func setDefaults(doc *Document, given map[string]bool) {
 		}
 	}
 
-	// Request Tracker opens tickets in the state its queue says; the others have
-	// no states but those they are told.
+	// Request Tracker's own initial state, which is also where a reopened ticket
+	// goes; the others have no states but those they are told.
 	if doc.Remote.Kind == "rt" {
+		orElse(given, "states.open", &doc.States.Open, "new")
 		orElse(given, "states.closed", &doc.States.Closed, "resolved")
 	} else {
 		orElse(given, "states.open", &doc.States.Open, "open")

@@ -184,6 +184,7 @@ func TestParseRefuses(t *testing.T) {
 		"compare, no url":    {"name: c\nsources: [{name: s, kind: generic, compare: 1m}]\nremote: {kind: rt}", "sources[0].compare", "comparing needs the source's url"},
 		"no sources":         {"name: c\nremote: {kind: rt}", "sources", "a connector needs at least one source"},
 		"resolve to nothing": {with(`states: {closed: ""}`), "lifecycle.close.action", "resolve needs states.closed, the remote state of a closed alert"},
+		"reopen to nothing":  {with(`states: {open: ""}`), "lifecycle.refire.resolved.action", "reopen needs states.open, the remote state of an open alert"},
 		"endless range":      {with(`fields: {body: "{{ range 1000000000 }}{{ end }}"}`), "fields.body", "range over a number is not supported; range over .Labels or .Annotations"},
 		"recursion":          {with(`fields: {body: '{{ define "a" }}{{ template "a" }}{{ end }}'}`), "fields.body", "define and block are not supported"},
 		"unknown function":   {with(`fields: {x: "{{ env \"HOME\" }}"}`), "fields.x", `1: function "env" not defined`},

@@ -137,6 +137,9 @@ func (f *findings) lifecycle(doc *Document) {
 			f.add(path, "no such class; the classes are %s", list(Classes))
 		}
 		f.oneOf(path+".action", refire.Action, RefireReopen, RefireComment, RefireLinked, RefireNew)
+		if refire.Action == RefireReopen && doc.States.Open == "" {
+			f.add(path+".action", "reopen needs states.open, the remote state of an open alert")
+		}
 		within(f, path+".within", refire.Within, 0, seconds(366*86400))
 	}
 }
