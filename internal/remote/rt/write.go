@@ -31,7 +31,7 @@ func (a *Adapter) Create(ctx context.Context, d alert.Draft) (alert.Ticket, erro
 		return alert.Ticket{}, err
 	}
 	body := map[string]any{
-		"Subject": w.subject, "Content": clean(d.Body), "ContentType": "text/plain", "CustomFields": w.custom,
+		"Subject": w.subject, "Content": clean(d.Body + "\n\n" + d.Comment), "ContentType": "text/plain", "CustomFields": w.custom,
 	}
 	for name, value := range w.create {
 		body[name] = value
@@ -145,7 +145,7 @@ func (a *Adapter) Update(ctx context.Context, id string, d alert.Draft) (alert.T
 	if a.strange(t, id, d.Key) {
 		return a.shownAs(t), nil
 	}
-	if d.Comment != "" && slices.Contains(w.differs(t), "Status") {
+	if d.Comment != "" {
 		marker := fmt.Sprintf("%s r%d", d.Key, d.Revision)
 		if err := a.comment(ctx, t.text("id"), marker, d.Comment); err != nil {
 			return alert.Ticket{}, err
