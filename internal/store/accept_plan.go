@@ -13,6 +13,9 @@ type plan struct {
 	batch   intake.Batch
 	current map[problem]*touched // the latest alert of each problem; nil = none
 	touched []*touched           // in the order of (source, key), then of time
+
+	rerouted []*touched // alerts that get links and no revision
+	reason   string     // why alerts were closed without their source saying so
 }
 
 // touched is one alert that the batch changes.

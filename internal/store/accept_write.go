@@ -100,6 +100,20 @@ UPDATE link SET wanted = input.revision, changed_at = (SELECT now FROM clock), n
 FROM input
 WHERE link.alert_id = input.alert_id AND link.side = 'remote' AND link.wanted < input.revision`
 
+var skipEventsInput = []engine.Column{
+	{Name: "alert_id", Type: engine.UUID}, {Name: "connector", Type: engine.Text}, {Name: "server", Type: engine.Text},
+	{Name: "skip", Type: engine.Text}, {Name: "revision", Type: engine.Int},
+}
+
+// skipEventsText tells the timeline of the skips that took effect.
+const skipEventsText = `
+INSERT INTO timeline (alert_id, connector, at, server, epoch, kind, text, endpoint, took, revision, ticket)
+SELECT input.alert_id, input.connector, (SELECT now FROM clock), input.server, 0, 'skipped', input.skip, '', 0, input.revision, ''
+FROM input
+JOIN link ON link.alert_id = input.alert_id AND link.connector = input.connector AND link.side = 'remote'
+WHERE link.skipped = input.skip AND NOT EXISTS (SELECT 1 FROM timeline AS t
+	WHERE t.alert_id = input.alert_id AND t.connector = input.connector AND t.kind = 'skipped')`
+
 // carryOut writes a plan.
 func (db *DB) carryOut(ctx context.Context, tx *sql.Tx, p *plan) error {
 	w, err := p.rows()
@@ -116,6 +130,7 @@ func (db *DB) carryOut(ctx context.Context, tx *sql.Tx, p *plan) error {
 		{db.statements.newAlerts, w.fresh},
 		{db.statements.wantLinks, w.wants},
 		{db.statements.tellLinks, w.tells},
+		{db.statements.skipEvents, w.skips},
 		{db.statements.events, w.events},
 	} {
 		if _, err := db.batch(ctx, tx, step.batch, step.rows); err != nil {
@@ -126,7 +141,7 @@ func (db *DB) carryOut(ctx context.Context, tx *sql.Tx, p *plan) error {
 }
 
 // writes are a plan's rows, by statement.
-type writes struct{ grown, seen, fresh, wants, tells, events [][]any }
+type writes struct{ grown, seen, fresh, wants, tells, skips, events [][]any }
 
 func (p *plan) rows() (writes, error) {
 	var w writes
@@ -134,20 +149,17 @@ func (p *plan) rows() (writes, error) {
 		if err := w.alert(t); err != nil {
 			return w, err
 		}
-		for _, r := range t.routes {
-			delay := int64(r.DelaySeconds * 1e6)
-			w.wants = append(w.wants, []any{t.alert.ID, r.Connector, t.alert.Revision, delay, r.Skip})
-			if r.Skip != "" {
-				w.events = append(w.events, eventRow(t.alert.ID, r.Connector, p.batch.Server, "skipped", r.Skip, t.alert.Revision))
-			}
-		}
+		w.routes(t, p.batch.Server)
 		if t.stored && t.grew {
 			w.tells = append(w.tells, []any{t.alert.ID, t.alert.Revision})
 		}
 		for i, c := range t.changes {
 			revision := t.alert.Revision - int64(len(t.changes)-1-i)
-			w.events = append(w.events, eventRow(t.alert.ID, "", p.batch.Server, string(c), "", revision))
+			w.events = append(w.events, eventRow(t.alert.ID, "", p.batch.Server, string(c), p.reason, revision))
 		}
+	}
+	for _, t := range p.rerouted {
+		w.routes(t, p.batch.Server)
 	}
 	// Links are locked in one order by everybody; alerts stay in that of (source, key).
 	slices.SortFunc(w.wants, func(a, b []any) int {
@@ -155,6 +167,16 @@ func (p *plan) rows() (writes, error) {
 	})
 	slices.SortFunc(w.tells, func(a, b []any) int { return compareID(a[0], b[0]) })
 	return w, nil
+}
+
+func (w *writes) routes(t *touched, server string) {
+	for _, r := range t.routes {
+		delay := int64(r.DelaySeconds * 1e6)
+		w.wants = append(w.wants, []any{t.alert.ID, r.Connector, t.alert.Revision, delay, r.Skip})
+		if r.Skip != "" {
+			w.skips = append(w.skips, []any{t.alert.ID, r.Connector, server, r.Skip, t.alert.Revision})
+		}
+	}
 }
 
 func (w *writes) alert(t *touched) error {

@@ -12,8 +12,10 @@ import (
 type texts struct {
 	latest, newAlerts, grownAlerts, seenAlerts *engine.Batch
 	wantLinks, tellLinks                       *engine.Batch
-	events                                     *engine.Batch
+	events, skipEvents                         *engine.Batch
 	lockLinks, writeLinks, addLinks, record    *engine.Batch
+	lockAlerts, evaluated                      *engine.Batch
+	addNews, byTicket                          *engine.Batch
 }
 
 func newTexts(e *engine.Engine) texts {
@@ -29,10 +31,15 @@ func newTexts(e *engine.Engine) texts {
 		wantLinks:   text(wantLinksInput, wantLinksText),
 		tellLinks:   text(tellLinksInput, tellLinksText),
 		events:      text(eventsInput, eventsText),
+		skipEvents:  text(skipEventsInput, skipEventsText),
 		lockLinks:   text(lockLinksInput, lockLinksText+lock),
 		writeLinks:  text(writeLinksInput, writeLinksText),
 		addLinks:    text(addLinksInput, addLinksText),
 		record:      text(recordInput, recordText),
+		lockAlerts:  text(lockAlertsInput, lockAlertsText+lock),
+		evaluated:   text(evaluatedInput, evaluatedText),
+		addNews:     text(addNewsInput, addNewsText),
+		byTicket:    text(byTicketInput, byTicketText),
 	}
 }
 

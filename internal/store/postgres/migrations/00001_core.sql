@@ -103,6 +103,7 @@ CREATE TABLE alert (
     behind      bigint            -- generation, or NULL: closed, and evaluated with what was then current
 ) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX alert_latest ON alert (source, latest_key);
+CREATE INDEX alert_by_time ON alert (accepted_at, id);
 CREATE INDEX alert_open ON alert (source) WHERE status = 'open';
 CREATE INDEX alert_behind ON alert (behind) WHERE behind IS NOT NULL;
 

@@ -1,0 +1,235 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tieline/internal/alert"
+	"tieline/internal/fault"
+)
+
+// AlertQuery says which alerts a person wants to see; zero fields ask nothing.
+type AlertQuery struct {
+	Connector string
+	Status    alert.Status
+	Stage     alert.Stage // of one of its links
+	Text      string      // anywhere in the content or the key, in any case
+	Source    string
+	Parked    bool   // one of its links is parked
+	Limit     int    // 1 to 1000; 0 = 100
+	Before    Cursor // the last row of the page before; zero = the first page
+}
+
+// Cursor is a place in the list of alerts.
+type Cursor struct {
+	AcceptedAt time.Time
+	ID         alert.ID
+}
+
+// AlertRow is one alert of a list, with its links.
+type AlertRow struct {
+	alert.Alert
+	Links []alert.Link
+}
+
+// Cursor is the place after which the next page begins.
+func (r AlertRow) Cursor() Cursor { return Cursor{r.AcceptedAt, r.ID} }
+
+// conditions collects what a query asks, with its parameters.
+type conditions struct {
+	alert, link []string
+	args        []any
+}
+
+func (c *conditions) arg(v any) string {
+	c.args = append(c.args, v)
+	return "$" + strconv.Itoa(len(c.args))
+}
+
+func (q AlertQuery) conditions() *conditions {
+	c := &conditions{}
+	if q.Status != "" {
+		c.alert = append(c.alert, "alert.status = "+c.arg(string(q.Status)))
+	}
+	if q.Source != "" {
+		c.alert = append(c.alert, "alert.source = "+c.arg(q.Source))
+	}
+	if q.Text != "" {
+		p := c.arg("%" + likeEscape.Replace(strings.ToLower(q.Text)) + "%")
+		c.alert = append(c.alert, `(lower(alert.body) LIKE `+p+` ESCAPE '!' OR lower(alert.source_key) LIKE `+p+` ESCAPE '!')`)
+	}
+	if q.Before != (Cursor{}) {
+		at, id := c.arg(micros(q.Before.AcceptedAt)), c.arg(q.Before.ID)
+		c.alert = append(c.alert, "(alert.accepted_at, alert.id) < ("+at+", "+id+")")
+	}
+	if q.Connector != "" {
+		c.link = append(c.link, "l.connector = "+c.arg(q.Connector))
+	}
+	if q.Stage != "" {
+		c.link = append(c.link, "l.stage = "+c.arg(string(q.Stage)))
+	}
+	if q.Parked {
+		c.link = append(c.link, "l.parked <> ''")
+	}
+	return c
+}
+
+var likeEscape = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
+
+func (q AlertQuery) text() (string, []any) {
+	c := q.conditions()
+	where := c.alert
+	if len(c.link) > 0 {
+		where = append(where, "alert.id IN (SELECT l.alert_id FROM link AS l WHERE "+strings.Join(c.link, " AND ")+")")
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = 100
+	}
+	text := "SELECT " + alertColumns + " FROM alert"
+	if len(where) > 0 {
+		text += " WHERE " + strings.Join(where, " AND ")
+	}
+	return text + " ORDER BY alert.accepted_at DESC, alert.id DESC LIMIT " + c.arg(min(limit, 1000)), c.args
+}
+
+// Alerts lists alerts, the newest first, with their links.
+func (db *DB) Alerts(ctx context.Context, q AlertQuery) ([]AlertRow, error) {
+	text, args := q.text()
+	var list []AlertRow
+	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
+		a, err := scanAlert(rows)
+		list = append(list, AlertRow{Alert: a})
+		return err
+	}, text, args...)
+	if err == nil {
+		err = db.readLinks(ctx, list)
+	}
+	return list, db.explain(err, "list alerts")
+}
+
+// readLinks fills in the links of a page of alerts.
+func (db *DB) readLinks(ctx context.Context, list []AlertRow) error {
+	if len(list) == 0 {
+		return nil
+	}
+	at := make(map[alert.ID]*AlertRow, len(list))
+	marks := make([]string, len(list))
+	ids := make([]any, len(list))
+	for i := range list {
+		at[list[i].ID] = &list[i]
+		marks[i], ids[i] = "$"+strconv.Itoa(i+1), list[i].ID
+	}
+	return each(ctx, db.engine.Read, func(rows *sql.Rows) error {
+		l, err := scanLink(rows)
+		if err != nil {
+			return err
+		}
+		row := at[l.LinkID.Alert]
+		row.Links = append(row.Links, l.Link)
+		return nil
+	}, "SELECT "+linkColumns+" FROM link WHERE alert_id IN ("+strings.Join(marks, ", ")+") ORDER BY alert_id, connector, side", ids...)
+}
+
+// AlertDetail is one alert with everything about its links.
+type AlertDetail struct {
+	alert.Alert
+	Links []LinkDetail
+}
+
+// LinkDetail is a link with what only storage knows of it. Times are by the
+// database's clock; zero = not so.
+type LinkDetail struct {
+	alert.Link
+	DueAt       time.Time // when it may be claimed; zero = not due, or claimed
+	ClaimedBy   string    // the server whose claim it is under, as far as the lease tells
+	CreatedAt   time.Time
+	ChangedAt   time.Time
+	DeliveredAt time.Time
+}
+
+const detailText = `
+SELECT ` + linkColumns + `, coalesce((SELECT server FROM lease
+	WHERE lease.connector = link.connector AND lease.epoch = link.claim_epoch AND link.claim_id IS NOT NULL), '')
+FROM link WHERE link.alert_id = $1 ORDER BY link.connector, link.side`
+
+// Alert returns one alert. It returns fault.NotFound when there is none.
+func (db *DB) Alert(ctx context.Context, id alert.ID) (AlertDetail, error) {
+	var r alertRow
+	var d AlertDetail
+	err := db.engine.Read.QueryRowContext(ctx, "SELECT "+alertColumns+" FROM alert WHERE id = $1", id).Scan(r.into()...)
+	if err == sql.ErrNoRows {
+		return d, noAlert(id.String())
+	}
+	if err == nil {
+		d.Alert, err = r.alert()
+	}
+	if err != nil {
+		return d, db.explain(err, "read alert "+id.String())
+	}
+	err = each(ctx, db.engine.Read, func(rows *sql.Rows) error {
+		var by string
+		l, err := scanLink(rows, &by)
+		if err == nil {
+			d.Links = append(d.Links, LinkDetail{
+				Link: l.Link, DueAt: moment(l.dueAt.Int64), ClaimedBy: by,
+				CreatedAt: moment(l.createdAt), ChangedAt: moment(l.changedAt), DeliveredAt: moment(l.deliveredAt),
+			})
+		}
+		return err
+	}, detailText, id)
+	return d, db.explain(err, "read the links of alert "+id.String())
+}
+
+// FindAlert returns the id of the alert that a text names: its whole id, the
+// beginning of it, or a ticket id. It returns fault.NotFound when there is
+// none, and fault.Conflict when several answer to it.
+func (db *DB) FindAlert(ctx context.Context, text string) (alert.ID, error) {
+	ids, err := db.findByID(ctx, text)
+	if err == nil && len(ids) == 0 && text != "" {
+		ids, err = db.findAlerts(ctx, "SELECT DISTINCT alert_id FROM link WHERE ticket = $1 AND skipped = '' LIMIT 2", text)
+	}
+	switch {
+	case err != nil:
+		return alert.ID{}, db.explain(err, "find alert "+text)
+	case len(ids) == 0:
+		return alert.ID{}, noAlert(text)
+	case len(ids) > 1:
+		return alert.ID{}, fault.New(fault.Conflict, fmt.Sprintf("more than one alert answers to %q", text)).
+			WithNext("give more of its id")
+	}
+	return ids[0], nil
+}
+
+// findByID looks for ids that begin with the text, by the range they lie in.
+func (db *DB) findByID(ctx context.Context, text string) ([]alert.ID, error) {
+	digits := strings.ReplaceAll(strings.ToLower(text), "-", "")
+	if len(digits) == 0 || len(digits) > 32 || strings.Trim(digits, "0123456789abcdef") != "" {
+		return nil, nil
+	}
+	low, high := uuid.MustParse(pad(digits, "0")), uuid.MustParse(pad(digits, "f"))
+	return db.findAlerts(ctx, "SELECT id FROM alert WHERE id >= $1 AND id <= $2 LIMIT 2", low, high)
+}
+
+func pad(digits, with string) string { return digits + strings.Repeat(with, 32-len(digits)) }
+
+func (db *DB) findAlerts(ctx context.Context, text string, args ...any) ([]alert.ID, error) {
+	var ids []alert.ID
+	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
+		var id alert.ID
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	}, text, args...)
+	return ids, err
+}
+
+func noAlert(text string) error {
+	return fault.New(fault.NotFound, fmt.Sprintf("there is no alert %q", text)).WithNext("tieline alert list shows those there are")
+}

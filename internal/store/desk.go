@@ -1,0 +1,132 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"tieline/internal/alert"
+)
+
+// RetryRequest names the links a person wants tried again.
+type RetryRequest struct {
+	Connector string     // "" = every connector
+	Alerts    []alert.ID // whose links are tried at once, parked or waiting
+	AllParked bool       // every parked link instead
+	Who       string
+}
+
+// retryPage bounds how many links one transaction of a retry holds.
+const retryPage = 500
+
+// Retry makes links due now, with no attempts, and returns how many. Links that
+// are claimed, or have nothing to be done, stay as they are.
+func (db *DB) Retry(ctx context.Context, r RetryRequest) (int, error) {
+	total := 0
+	for {
+		n, found, err := db.retryOnce(ctx, r)
+		total += n
+		// What was retried is parked no more, so the next page is other links.
+		if err != nil || !r.AllParked || found < retryPage || n == 0 {
+			return total, db.explain(err, "retry links")
+		}
+	}
+}
+
+func (db *DB) retryOnce(ctx context.Context, r RetryRequest) (n, found int, err error) {
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		n = 0
+		ids, err := retryable(ctx, tx, r)
+		if err != nil {
+			return err
+		}
+		found = len(ids)
+		held, err := db.lock(ctx, tx, ids)
+		if err != nil {
+			return err
+		}
+		var events [][]any
+		for _, id := range ids {
+			l := held.rows[id]
+			if l == nil || !l.retry(held.now) {
+				continue
+			}
+			held.change(l)
+			events = append(events, eventRow(id.Alert, id.Connector, "", "retried", "by "+r.Who, l.Wanted))
+			n++
+		}
+		if err := db.store(ctx, tx, held); err != nil {
+			return err
+		}
+		_, err = db.batch(ctx, tx, db.statements.events, events)
+		return err
+	})
+	return n, found, err
+}
+
+// retry makes the link due now; false when there is nothing to retry.
+func (r *linkRow) retry(now int64) bool {
+	waiting := r.dueAt.Valid && r.dueAt.Int64 > now
+	if r.Parked == "" && !waiting {
+		return false
+	}
+	r.Parked, r.Attempts = "", 0
+	r.notBefore, r.dueAt = 0, sql.NullInt64{}
+	r.dueFrom(now)
+	return true
+}
+
+func retryable(ctx context.Context, tx *sql.Tx, r RetryRequest) ([]alert.LinkID, error) {
+	const columns = "SELECT alert_id, connector, side FROM link WHERE ($1 = '' OR connector = $1)"
+	var ids []alert.LinkID
+	scan := func(rows *sql.Rows) error {
+		var id alert.LinkID
+		err := rows.Scan(&id.Alert, &id.Connector, &id.Side)
+		ids = append(ids, id)
+		return err
+	}
+	if r.AllParked {
+		err := each(ctx, tx, scan, columns+" AND parked <> '' LIMIT $2", r.Connector, retryPage)
+		return ids, err
+	}
+	for _, id := range r.Alerts {
+		if err := each(ctx, tx, scan, columns+" AND alert_id = $2", r.Connector, id); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
+}
+
+// Backlog is what lies before one connector.
+type Backlog struct {
+	Due       int64 // due and unclaimed, also those that wait for back-off
+	Claimed   int64
+	Parked    int64
+	OldestDue time.Duration // how long the first in line could have been claimed
+}
+
+// backlogText counts what three small indexes hold; settled links are in none.
+const backlogText = `
+SELECT connector, sum(due), sum(claimed), sum(parked), max(oldest) FROM (
+	SELECT connector, count(*) AS due, 0 AS claimed, 0 AS parked, (SELECT now FROM clock) - min(due_at) AS oldest
+	FROM link WHERE due_at IS NOT NULL GROUP BY connector
+	UNION ALL
+	SELECT connector, 0, count(*), 0, 0 FROM link WHERE claim_id IS NOT NULL GROUP BY connector
+	UNION ALL
+	SELECT connector, 0, 0, count(*), 0 FROM link WHERE parked <> '' GROUP BY connector
+) AS parts GROUP BY connector`
+
+// Backlog counts the links of every connector that has any to work on.
+func (db *DB) Backlog(ctx context.Context) (map[string]Backlog, error) {
+	all := map[string]Backlog{}
+	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
+		var connector string
+		var b Backlog
+		var oldest int64
+		err := rows.Scan(&connector, &b.Due, &b.Claimed, &b.Parked, &oldest)
+		b.OldestDue = max(time.Duration(oldest)*time.Microsecond, 0)
+		all[connector] = b
+		return err
+	}, backlogText)
+	return all, db.explain(err, "count the backlog")
+}
