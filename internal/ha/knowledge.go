@@ -15,7 +15,7 @@ type Self struct {
 
 // Knowledge is what one server knows, and the decisions that follow: the pure
 // core of availability. It does no I/O and reads no clock. The runner folds in
-// what happened (Answer, Woken, SeenHeld, Granted, Reported,
+// what happened (Answer, Woken, SeenHeld, Granted, WaitBroke, Reported,
 // Progressed, Returned, Stop), calls Step for what to do next, and does it.
 //
 // Readings of the clock are kept as Instant where they bound trust and as
@@ -125,7 +125,12 @@ func (k *Knowledge) Granted(now Instant, name string) {
 		k.granted[name] = now.Boot
 	}
 	k.wantRead = true
+	k.beatNow = k.beatNow || name == k.presence // which checks it, and opens a new session
 }
+
+// WaitBroke folds in that the connection of a wait for a presence failed. The
+// session may have failed with it: the next reading tells.
+func (k *Knowledge) WaitBroke() { k.wantRead = true }
 
 // Reported folds in what this server has to tell of its connectors. A change of
 // what others decide by is told with a heartbeat of its own.

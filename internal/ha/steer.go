@@ -15,6 +15,7 @@ func (k *Knowledge) steer(s *step) {
 		case working:
 			if reason, to, ok := k.handOver(s.now, c); ok {
 				t.phase, t.reason, t.to, t.drainAt = draining, reason, to, s.now.Boot
+				k.wantRead = true // so that the successor is chosen on what is so by then
 				s.plan.Drain = append(s.plan.Drain, Drain{Connector: c, Epoch: t.lease.Epoch, Reason: reason, Successor: to})
 				s.until(t.drainAt + k.timing.Drain)
 			}
@@ -75,11 +76,16 @@ func (k *Knowledge) handOver(now Instant, c string) (Reason, string, bool) {
 }
 
 // cutOffFrom: this server has not been able to connect to the remote for a
-// polling interval, and a Passive can (rule L7).
+// polling interval, and a Passive can (rule L7), as a reading made after that
+// interval says: the Passives' reports were made within it.
 func (k *Knowledge) cutOffFrom(now Instant, c string) (string, bool) {
 	since, cut := k.cutOff[c]
 	set, ok := k.settings(c)
 	if !cut || !ok || now.Boot-since < set.Polling {
+		return "", false
+	}
+	if k.sent.Boot < since+set.Polling {
+		k.wantRead = true
 		return "", false
 	}
 	to := k.firstReady(now, c, true)

@@ -27,10 +27,9 @@ type tenure struct {
 	proven  promise // from an answered renewal or take-over
 	pending promise // from renewals whose answer is still out and that promised less
 
-	count    int64 // of the work's progress
-	moved    time.Duration
-	drainAt  time.Duration
-	announce bool // draining was decided, the work has not been told
+	count   int64 // of the work's progress
+	moved   time.Duration
+	drainAt time.Duration
 }
 
 // promise is a length counted from when the request was sent.

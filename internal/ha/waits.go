@@ -54,6 +54,10 @@ func (r *Runner) waitFor(ctx context.Context, w *wait, name string) {
 			})
 			return
 		}
+		if ctx.Err() != nil {
+			return
+		}
+		tell(func(Instant) { r.know.WaitBroke() })
 		select {
 		case <-ctx.Done():
 			return

@@ -1,6 +1,9 @@
 package ha
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // serverWatch is what was watched of one server's heartbeats, by one's own clock.
 type serverWatch struct {
@@ -135,14 +138,16 @@ func (k *Knowledge) ready(now Instant, m Member) bool {
 	return ok && m.Eligible && k.live(now, s)
 }
 
-// ahead counts the live Passives that stand before this server in the order.
-func (k *Knowledge) ahead(now Instant, connector string) int {
+// ahead counts the live Passives that stand before this server in the order,
+// leaving out the servers named.
+func (k *Knowledge) ahead(now Instant, connector string, but ...string) int {
 	n := 0
+	but = append(but, k.lastActive(connector))
 	for _, m := range k.order[connector] {
 		if m.Server == k.self.Server {
 			break
 		}
-		if m.Server != k.leases[connector].Server && k.ready(now, m) {
+		if !slices.Contains(but, m.Server) && k.ready(now, m) {
 			n++
 		}
 	}
@@ -159,14 +164,29 @@ func (k *Knowledge) others(now Instant, connector string) bool {
 	return false
 }
 
+// lastActive is the Active, or who released the lease.
+func (k *Knowledge) lastActive(connector string) string {
+	l, w := k.leases[connector], k.watches[connector]
+	if l.Server == "" && w != nil && !w.jumped {
+		return w.holder
+	}
+	return l.Server
+}
+
 // await returns the presence names to wait for (rule L4): those of the Actives
-// of this server's connectors, where it is one of those who wait.
+// of this server's connectors, where it is one of those who wait; and, while it
+// is Active itself, its own. An idle connection does not say that it broke, and
+// the next heartbeat may be far: the wait for one's own presence tells at once,
+// early enough to come back within the grace.
 func (k *Knowledge) await(now Instant) []string {
 	if !k.open || !k.read || k.stopping || !k.keeps(RulePresence) {
 		return nil
 	}
 	var names []string
 	seen := map[string]bool{}
+	if _, granted := k.granted[k.presence]; len(k.tenures) > 0 && k.presence != "" && !granted {
+		names = append(names, k.presence)
+	}
 	for _, c := range k.mine {
 		l := k.leases[c]
 		s, ok := k.rows[l.Server]
@@ -176,7 +196,8 @@ func (k *Knowledge) await(now Instant) []string {
 		if _, granted := k.granted[s.Presence]; granted || !k.eligible(c) {
 			continue
 		}
-		if len(k.order[c]) <= waitAll || k.ahead(now, c) < 2 {
+		// The Active before this one may have died, which only who waited for it knows.
+		if len(k.order[c]) <= waitAll || k.ahead(now, c, k.watches[c].before) < 2 {
 			seen[s.Presence] = true
 			names = append(names, s.Presence)
 		}

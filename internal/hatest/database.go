@@ -32,6 +32,7 @@ type Database struct {
 	boots    int
 	names    int
 	calls    int
+	waiting  int
 }
 
 // lock is a held presence.
@@ -252,4 +253,11 @@ func (d *Database) note(was, is ha.Lease, why ha.Reason) {
 	d.events = append(d.events, Event{
 		At: time.Now(), Connector: is.Connector, Epoch: is.Epoch, From: was.Server, To: is.Server, Reason: why,
 	})
+}
+
+// Waiting returns how many waits for a presence that is held are under way.
+func (d *Database) Waiting() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.waiting
 }

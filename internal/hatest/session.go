@@ -59,11 +59,21 @@ func (p *Process) Await(ctx context.Context, name string, held func()) error {
 		if !told {
 			held()
 		}
-		select {
-		case <-l.free:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := p.wait(ctx, l); err != nil {
+			return err
 		}
+	}
+}
+
+// wait waits for a lock to be let go.
+func (p *Process) wait(ctx context.Context, l *lock) error {
+	p.with(func() { p.db.waiting++ })
+	defer func() { p.with(func() { p.db.waiting-- }) }()
+	select {
+	case <-l.free:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
