@@ -72,8 +72,8 @@ func open(t *testing.T, url string) *DB {
 	return db
 }
 
-// exec runs a statement of the test's own.
-func exec(t *testing.T, db *DB, text string, args ...any) {
+// run runs a statement of the test's own.
+func run(t *testing.T, db *DB, text string, args ...any) {
 	t.Helper()
 	if _, err := db.engine.Write.ExecContext(t.Context(), text, args...); err != nil {
 		t.Fatalf("%s: %v", text, err)
@@ -83,7 +83,7 @@ func exec(t *testing.T, db *DB, text string, args ...any) {
 // addConnector puts in a connector as an applied document does.
 func addConnector(t *testing.T, db *DB, name string) {
 	t.Helper()
-	exec(t, db, `INSERT INTO connector (name, version, polling, tolerance, failback, send_window, settle, changed_at)
+	run(t, db, `INSERT INTO connector (name, version, polling, tolerance, failback, send_window, settle, changed_at)
 		SELECT $1, 1, 30000000, 3, 'manual', 20000000, 5000000, now FROM clock`, name)
 }
 

@@ -84,7 +84,7 @@ func TestBeatIsACompareAndSwap(t *testing.T) {
 		if _, err := s.Beat(t.Context(), stranger); !errors.Is(err, ha.ErrReplaced) {
 			t.Errorf("beat of another process: %v, want ErrReplaced", err)
 		}
-		exec(t, db, "DELETE FROM server")
+		run(t, db, "DELETE FROM server")
 		if _, err := s.Beat(t.Context(), beatOf("north", 2, s)); !errors.Is(err, ha.ErrReplaced) {
 			t.Errorf("beat without a row: %v, want ErrReplaced", err)
 		}
@@ -144,7 +144,7 @@ func TestLeaseFollowsTheModel(t *testing.T) {
 		join(t, db, "north")
 		join(t, db, "south")
 		s := openSession(t, db, "north")
-		exec(t, db, "UPDATE lease SET wish = 'north', successor = 'south'")
+		run(t, db, "UPDATE lease SET wish = 'north', successor = 'south'")
 		g, _ := s.Read(t.Context())
 		want, err := leaseOf(g, "desk").Taken(takeOf(g, "desk", "north"))
 		if err != nil {
@@ -165,7 +165,7 @@ func TestLeaseFollowsTheModel(t *testing.T) {
 		if _, err := s.Take(t.Context(), takeOf(g, "desk", "north")); !errors.Is(err, ha.ErrLost) {
 			t.Errorf("take on an old reading: %v, want ErrLost", err)
 		}
-		exec(t, db, "UPDATE lease SET wish = 'south'")
+		run(t, db, "UPDATE lease SET wish = 'south'")
 		want.Wish = "south"
 		r := ha.Release{Connector: "desk", Epoch: want.Epoch, Boot: "south-boot", Successor: "south", Reason: ha.ReasonWish}
 		if err := s.Release(t.Context(), r); !errors.Is(err, ha.ErrLost) {
@@ -277,7 +277,7 @@ func insertLink(t *testing.T, db *DB, k *alert.Link, state string) {
 	if claim == nil && k.Due() {
 		due = 5
 	}
-	exec(t, db, `INSERT INTO link (alert_id, connector, side, stage, ticket, ticket_url, twins, told, delivered, notes_delivered,
+	run(t, db, `INSERT INTO link (alert_id, connector, side, stage, ticket, ticket_url, twins, told, delivered, notes_delivered,
 		attempts, failure, parked, skipped, wanted, notes_wanted, heard, claim_id, claim_epoch, hold_epoch, hold_until, evidence,
 		due_at, not_before, created_at, changed_at, delivered_at)
 		VALUES ($1, $2, $3, $4, '', '', '', '', 0, 0, 0, '', $5, $6, $7, 0, '', $8, $9, 0, 0, '', $10, 0, 1, 1, 0)`,

@@ -102,7 +102,7 @@ func (c *Coordinator) Await(ctx context.Context, name string, held func()) error
 	key, free := lockKey(name), false
 	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock_shared($1)`, key).Scan(&free)
 	if err != nil || free {
-		return wrap("await presence", err)
+		return ended(ctx, err)
 	}
 	held()
 	for {
@@ -111,9 +111,18 @@ func (c *Coordinator) Await(ctx context.Context, name string, held func()) error
 		_, err := conn.Exec(piece, `SELECT pg_advisory_xact_lock_shared($1)`, key)
 		cancel()
 		if !isCode(err, codeLockTimeout) {
-			return wrap("await presence", err)
+			return ended(ctx, err)
 		}
 	}
+}
+
+// ended is what Await returns: a statement cancelled with ctx says so in a code
+// of the database's.
+func ended(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		err = errors.Join(context.Cause(ctx), err)
+	}
+	return wrap("await presence", err)
 }
 
 // Held reports whether somebody holds the presence.
