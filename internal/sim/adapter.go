@@ -1,0 +1,236 @@
+package sim
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"tieline/internal/alert"
+	"tieline/internal/remote"
+)
+
+// adapter is one process's way to the desk: the part every kind of desk has.
+type adapter struct{ p *Process }
+
+// lookAdapter adds what a desk with keys offers.
+type lookAdapter struct{ adapter }
+
+// newAdapter returns the desk as a process reaches it, with the abilities of its kind.
+func (w *World) newAdapter(p *Process) remote.Adapter {
+	if w.desk.kind == lookupDesk {
+		return lookAdapter{adapter{p}}
+	}
+	return adapter{p}
+}
+
+func (a adapter) Traits() remote.Traits {
+	g := map[deskKind]remote.Guarantee{lookupDesk: remote.Lookup, idempotentDesk: remote.Idempotent, blindDesk: remote.AtLeastOnce}
+	return remote.Traits{Guarantee: g[a.p.w.desk.kind], Settle: settle}
+}
+
+// visit is one request's fate at the desk.
+type visit struct {
+	there    time.Duration
+	back     time.Duration
+	refused  *remote.Failure // the desk answers this, and does nothing
+	lost     bool            // the answer never arrives
+	patience time.Duration
+}
+
+func (a adapter) visit(kind, about string, write bool) visit {
+	w := a.p.w
+	r := a.p.roll("desk "+kind, about)
+	v := visit{there: r.between(time.Millisecond, 20*time.Millisecond), back: r.between(time.Millisecond, 10*time.Millisecond)}
+	v.patience = timeout + r.between(0, 200*time.Millisecond)
+	if w.fair() {
+		return v
+	}
+	switch f := float64(r.n(1000)) / 1000; {
+	case f < w.plan.late:
+		v.there = r.between(0, lateness)
+		v.back += r.between(0, time.Second)
+	case f < w.plan.late+w.plan.errors:
+		v.refused = &remote.Failure{Class: remote.Retry, Status: 503, Shared: r.hit(0.5), Msg: "the desk is busy"}
+	case write && f < w.plan.late+w.plan.errors+w.plan.refusals:
+		v.refused = &remote.Failure{Class: remote.Permanent, Status: 422, Msg: "the desk refuses this alert"}
+	}
+	v.lost = r.hit(w.plan.deskLoss)
+	return v
+}
+
+// request sends one request to the desk. A write is carried out whatever becomes of
+// its sender, at most the lateness after it left.
+func request[T any](ctx context.Context, a adapter, kind, about string, key alert.Key, write bool, do func(k *Desk) (T, error)) (T, error) {
+	var none T
+	p, k := a.p, a.p.w.desk
+	var link alert.LinkID
+	var win *sendWindow
+	if write {
+		link = p.w.linkOf(key)
+		win = p.w.check.sending(p, kind, link)
+	}
+	if err := p.pass(); err != nil {
+		return none, err
+	}
+	if !p.host.remoteReachable() || k.isDown() {
+		return none, &remote.Failure{Class: remote.Retry, Connect: true, Shared: true, Msg: "the desk cannot be connected to"}
+	}
+	v := a.visit(kind, about, write)
+	ch := make(chan reply[T], 1)
+	time.AfterFunc(v.there, func() {
+		got := serve(a, v, kind, about, do)
+		if write && got.err == nil {
+			p.w.check.executed(link, win)
+		}
+		if !v.lost {
+			time.AfterFunc(v.back, func() { ch <- got })
+		}
+	})
+	patience := time.NewTimer(v.patience)
+	defer patience.Stop()
+	var got reply[T]
+	select {
+	case got = <-ch:
+	case <-ctx.Done():
+		got.err = context.Cause(ctx)
+	case <-patience.C:
+		got.err = &remote.Failure{Class: remote.Unknown, Msg: "the desk did not answer in time"}
+	case <-p.dead:
+		got.err = errDead
+	}
+	if write && got.err != nil && remote.AsFailure(got.err).Class == remote.Unknown {
+		p.w.check.unknown(link)
+	}
+	if err := p.pass(); err != nil {
+		return none, err
+	}
+	p.w.trace.add(p, "desk answers", kind, about, errText(got.err))
+	return got.v, got.err
+}
+
+// serve is the desk's side of a request.
+func serve[T any](a adapter, v visit, kind, about string, do func(k *Desk) (T, error)) (got reply[T]) {
+	if v.refused != nil {
+		got.err = v.refused
+		return got
+	}
+	k := a.p.w.desk
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	a.p.w.trace.add(a.p, "desk", kind, about, "")
+	got.v, got.err = do(k)
+	return got
+}
+
+func (a adapter) Create(ctx context.Context, d alert.Draft) (alert.Ticket, error) {
+	return request(ctx, a, "create", a.p.w.keyName(d.Key), d.Key, true, func(k *Desk) (alert.Ticket, error) { return k.create(d), nil })
+}
+
+func (a adapter) Update(ctx context.Context, ticket string, d alert.Draft) (alert.Ticket, error) {
+	return request(ctx, a, "update", a.p.w.keyName(d.Key), d.Key, true, func(k *Desk) (alert.Ticket, error) {
+		t := k.find(ticket)
+		if t == nil {
+			return alert.Ticket{}, gone()
+		}
+		return k.update(t, d), nil
+	})
+}
+
+func (a adapter) Note(ctx context.Context, ticket string, key alert.Key, n alert.Note) error {
+	_, err := request(ctx, a, "note", a.p.w.keyName(key), key, true, func(k *Desk) (bool, error) {
+		t := k.find(ticket)
+		if t == nil {
+			return false, gone()
+		}
+		t.notes = append(t.notes, n.Seq)
+		return true, nil
+	})
+	return err
+}
+
+func (a adapter) Probe(ctx context.Context) error {
+	_, err := request(ctx, a, "probe", "", "", false, func(*Desk) (bool, error) { return true, nil })
+	return err
+}
+
+func (a lookAdapter) Look(ctx context.Context, key alert.Key) ([]alert.Ticket, error) {
+	return request(ctx, a.adapter, "look", a.p.w.keyName(key), key, false, func(k *Desk) ([]alert.Ticket, error) {
+		var out []alert.Ticket
+		for _, t := range k.with(key) {
+			out = append(out, t.view())
+		}
+		return out, nil
+	})
+}
+
+func (a lookAdapter) Compare(ctx context.Context, ticket string, d alert.Draft) (alert.Ticket, []string, error) {
+	type result struct {
+		t       alert.Ticket
+		differs []string
+	}
+	res, err := request(ctx, a.adapter, "compare", a.p.w.keyName(d.Key), d.Key, false, func(k *Desk) (result, error) {
+		t := k.find(ticket)
+		if t == nil {
+			return result{}, gone()
+		}
+		out := result{t: t.view()}
+		if t.revision != d.Revision {
+			out.differs = append(out.differs, "revision")
+		}
+		return out, nil
+	})
+	return res.t, res.differs, err
+}
+
+func (a lookAdapter) Merge(ctx context.Context, survivor, twin string) error {
+	key := a.keyOf(twin)
+	_, err := request(ctx, a.adapter, "merge", a.p.w.keyName(key), key, true, func(k *Desk) (bool, error) {
+		s, t := k.find(survivor), k.find(twin)
+		if s == nil || t == nil {
+			return false, gone()
+		}
+		k.merge(s, t)
+		return true, nil
+	})
+	return err
+}
+
+func (a lookAdapter) keyOf(ticket string) alert.Key {
+	k := a.p.w.desk
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if t := k.find(ticket); t != nil {
+		return t.key
+	}
+	return ""
+}
+
+func (a lookAdapter) News(ctx context.Context, bookmark string) ([]alert.News, string, error) {
+	type page struct {
+		news []alert.News
+		next string
+	}
+	res, err := request(ctx, a.adapter, "news", "", "", false, func(k *Desk) (page, error) {
+		end := len(k.news)
+		from, err := strconv.Atoi(bookmark)
+		if err != nil {
+			from = end // from now on
+		}
+		from = max(from-2, 0) // an overlap
+		return page{append([]alert.News(nil), k.news[from:end]...), strconv.Itoa(end)}, nil
+	})
+	return res.news, res.next, err
+}
+
+func gone() error {
+	return &remote.Failure{Class: remote.Permanent, Status: 404, Msg: "no such ticket", Err: remote.ErrGone}
+}
+
+// linkOf returns the link whose ticket carries a key.
+func (w *World) linkOf(k alert.Key) alert.LinkID {
+	id, _ := k.Alert(w.group)
+	return alert.LinkID{Connector: connectorName, Alert: id, Side: alert.Remote}
+}
+
+// keyName is a key's alert in traces.
+func (w *World) keyName(k alert.Key) string { return w.nameOf(w.linkOf(k)) }

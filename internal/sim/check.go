@@ -1,0 +1,332 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tieline/internal/alert"
+	"tieline/internal/forward"
+	"tieline/internal/ha"
+)
+
+// checker watches every statement and every send, and remembers what the
+// database may forget. Its findings end the schedule.
+type checker struct {
+	w *World
+
+	mu        sync.Mutex
+	findings  []string
+	epochs    map[string]int64 // highest ever taken, by connector
+	windows   map[alert.ClaimID]*sendWindow
+	byLink    map[alert.LinkID][]alert.ClaimID
+	held      map[holding]alert.ClaimID // confirmed to the process and not yet recorded
+	beyond    map[alert.LinkID]bool     // a write was carried out later than C6 assumes
+	uncertain map[alert.LinkID]bool     // a write's outcome was unknown, or its claim expired
+	takes     []takeOver
+	sends     int
+	works     map[*Process]int64 // epoch that the process works under now
+	lastSend  time.Time
+}
+
+// sendWindow is one claim's right to send, as its sender counts it.
+type sendWindow struct {
+	p      *Process
+	start  ha.Instant // by the sender's clock, before the statement was sent
+	at     time.Time  // the same in true time
+	length time.Duration
+	done   map[alert.LinkID]bool
+}
+
+type holding struct {
+	p    *Process
+	link alert.LinkID
+}
+
+// takeOver is one change of Active.
+type takeOver struct {
+	at       time.Time
+	from, to string
+	epoch    int64
+	reason   ha.Reason
+	needless bool // the holder was well
+}
+
+func newChecker(w *World) *checker {
+	return &checker{
+		w: w, epochs: map[string]int64{}, windows: map[alert.ClaimID]*sendWindow{}, byLink: map[alert.LinkID][]alert.ClaimID{},
+		held: map[holding]alert.ClaimID{}, beyond: map[alert.LinkID]bool{}, uncertain: map[alert.LinkID]bool{}, works: map[*Process]int64{},
+	}
+}
+
+// found records a violation; the first one is what a person wants to see.
+func (c *checker) found(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	c.findings = append(c.findings, text)
+	c.w.trace.note("VIOLATION " + text)
+}
+
+func (c *checker) broken() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.findings) > 0
+}
+
+// step checks what must hold after each statement.
+func (c *checker) step(r *rows) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, l := range r.leases {
+		if l.Identity == r.identity && l.Epoch < c.epochs[name] {
+			c.found("I1: epoch %d of %s is below %d, which was taken before", l.Epoch, name, c.epochs[name])
+		}
+		if l.Server != "" && l.Boot == "" {
+			c.found("I1: %s is held by %s without a boot id", name, l.Server)
+		}
+	}
+}
+
+func (c *checker) taken(from, l ha.Lease, reason ha.Reason) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l.Epoch <= c.epochs[l.Connector] {
+		c.found("I1: epoch %d of %s is taken although %d was", l.Epoch, l.Connector, c.epochs[l.Connector])
+	}
+	c.epochs[l.Connector] = max(l.Epoch, c.epochs[l.Connector])
+	t := takeOver{at: time.Now(), from: from.Server, to: l.Server, epoch: l.Epoch, reason: reason}
+	t.needless = from.Server != "" && c.w.well(from.Boot)
+	c.takes = append(c.takes, t)
+	c.w.trace.note(fmt.Sprintf("%s takes epoch %d from %q (%s)", l.Boot, l.Epoch, from.Boot, reason))
+}
+
+func (c *checker) released(from ha.Lease, rel ha.Release) {
+	c.w.trace.note(fmt.Sprintf("%s releases epoch %d to %q (%s)", from.Boot, rel.Epoch, rel.Successor, rel.Reason))
+}
+
+func (c *checker) doubted(l ha.Lease) {
+	c.w.trace.note(fmt.Sprintf("the database's history changed: epoch %d", l.Epoch))
+}
+
+func (c *checker) commitsLost() { c.w.trace.note("commits are lost") }
+
+// claiming is called when a process is about to send a claim statement.
+func (c *checker) claiming(p *Process, q forward.ClaimRequest) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.windows[q.Claim] == nil {
+		c.windows[q.Claim] = &sendWindow{
+			p: p, start: p.Now(), at: time.Now(), length: q.Term.Settings.Window, done: map[alert.LinkID]bool{},
+		}
+	}
+}
+
+// open reports whether the window may still be used for the link.
+func (w *sendWindow) open(link alert.LinkID) bool {
+	return !w.done[link] && !w.p.isDead() && time.Since(w.at) < w.length
+}
+
+// claimed is called inside the statement that grants a claim.
+func (c *checker) claimed(p *Process, link alert.LinkID, claim alert.ClaimID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range c.byLink[link] {
+		if w := c.windows[id]; id != claim && w.open(link) {
+			c.found("I2: %s claims %s while %s has a window of it open for %v more",
+				p.boot, c.w.nameOf(link), w.p.boot, w.length-time.Since(w.at))
+		}
+	}
+	c.byLink[link] = append(c.byLink[link], claim)
+}
+
+// confirmed is called when a process has the answer that names its claimed links.
+func (c *checker) confirmed(p *Process, claim alert.ClaimID, works []forward.Work) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := c.windows[claim]
+	if w == nil || w.p != p {
+		return // somebody else's claim was looked at
+	}
+	for _, k := range works {
+		if !w.done[k.Link.LinkID] {
+			c.held[holding{p, k.Link.LinkID}] = claim
+		}
+	}
+}
+
+// sending is called when a process is about to send a write to the desk. It
+// returns the window the write uses.
+func (c *checker) sending(p *Process, kind string, link alert.LinkID) *sendWindow {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sends++
+	c.lastSend = time.Now()
+	name := c.w.nameOf(link)
+	claim, ok := c.held[holding{p, link}]
+	if !ok {
+		c.found("I7: %s sends %s of %s without a confirmed claim", p.boot, kind, name)
+		return nil
+	}
+	w := c.windows[claim]
+	if w.done[link] {
+		c.found("I7: %s sends %s of %s after it recorded the outcome", p.boot, kind, name)
+	}
+	if left := w.length - p.Now().Since(w.start); left <= 0 {
+		c.found("I2: %s sends %s of %s %v after its window closed", p.boot, kind, name, -left)
+	}
+	return w
+}
+
+// executed is called when the desk carries a write out.
+func (c *checker) executed(link alert.LinkID, w *sendWindow) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w != nil && time.Since(w.at) >= w.length+settle {
+		c.beyond[link] = true
+	}
+}
+
+// unknown is called when a sender learns no outcome.
+func (c *checker) unknown(link alert.LinkID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.uncertain[link] = true
+}
+
+// recorded is called inside the statement that records an outcome.
+func (c *checker) recorded(p *Process, o alert.Outcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w := c.windows[o.Claim]; w != nil {
+		w.done[o.LinkID] = true
+	}
+	delete(c.held, holding{p, o.LinkID})
+}
+
+// expired is called inside the statement that makes a claim uncertain.
+func (c *checker) expired(p *Process, link alert.LinkID, claim alert.ClaimID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.uncertain[link] = true
+	if w := c.windows[claim]; w != nil && w.open(link) {
+		c.found("C4: %s expires a claim of %s while %s may send for %v more",
+			p.boot, c.w.nameOf(link), w.p.boot, w.length-time.Since(w.at))
+	}
+}
+
+// working is called when a term's work begins and when it returned.
+func (c *checker) working(p *Process, t ha.Term, on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if on {
+		c.works[p] = t.Epoch
+	} else {
+		delete(c.works, p)
+	}
+}
+
+// works1 reports whether a process works under an epoch.
+func (c *checker) works1(boot string, epoch int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for p, e := range c.works {
+		if p.boot == boot && e == epoch && !p.isDead() {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *checker) isBeyond(link alert.LinkID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.beyond[link]
+}
+
+// ended checks what must hold when everything has come to rest.
+func (c *checker) ended(r *rows, k *Desk) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, a := range sortedAlerts(r) {
+		id := alert.LinkID{Connector: connectorName, Alert: a.ID, Side: alert.Remote}
+		row, ok := r.links[id]
+		if !ok {
+			c.found("I3: %s has no link", c.w.nameOf(id))
+			continue
+		}
+		c.linkEnded(row.Link, a, k)
+	}
+	c.activeEnded(r)
+}
+
+func (c *checker) linkEnded(l alert.Link, a alert.Alert, k *Desk) {
+	name := c.w.nameOf(l.LinkID)
+	if l.Claim.ID != uuid.Nil {
+		c.found("liveness: a claim of %s was left over", name)
+	}
+	if l.Parked != "" || l.Skipped != "" {
+		return
+	}
+	if l.Due() {
+		c.found("I3: %s is still due (%s, delivered %d of %d)", name, l.Stage, l.Delivered, l.Wanted)
+		return
+	}
+	if l.Wanted != a.Revision {
+		c.found("I5: the link of %s wants revision %d of %d", name, l.Wanted, a.Revision)
+	}
+	open := k.survivors(alert.NewKey(c.w.group, a.ID))
+	if len(open) == 0 {
+		c.found("I3: %s is settled and has no ticket", name)
+		return
+	}
+	doubled := len(open) > 1
+	if doubled && !(k.kind == blindDesk && c.uncertain[l.LinkID]) {
+		c.found("I4: %s has %d tickets", name, len(open))
+	}
+	at := slices.IndexFunc(open, func(t *deskTicket) bool { return t.view().ID == l.Ticket })
+	if at < 0 || at > 0 && k.kind != blindDesk {
+		c.found("I4: the link of %s names ticket %q, the survivor is %d", name, l.Ticket, open[0].id)
+		return
+	}
+	c.ticketEnded(name, l, a, open[at], k.kind)
+}
+
+func (c *checker) ticketEnded(name string, l alert.Link, a alert.Alert, t *deskTicket, kind deskKind) {
+	// Without a way to read back, a late older write cannot be noticed.
+	mendable := kind == lookupDesk || !c.uncertain[l.LinkID]
+	if t.revision != a.Revision && mendable {
+		c.found("I5: the ticket of %s shows revision %d of %d", name, t.revision, a.Revision)
+	}
+	var first []int64
+	for _, n := range t.notes {
+		if !slices.Contains(first, n) {
+			first = append(first, n)
+		}
+	}
+	if !slices.IsSorted(first) {
+		c.found("I5: the notes of %s arrived as %v", name, t.notes)
+	}
+}
+
+func (c *checker) activeEnded(r *rows) {
+	for name, l := range r.leases {
+		active := 0
+		all := 0
+		for p, epoch := range c.works {
+			if p.isDead() {
+				continue
+			}
+			all++
+			if epoch == l.Epoch && p.boot == l.Boot && c.w.well(l.Boot) {
+				active++
+			}
+		}
+		if active != 1 || all != 1 {
+			c.found("liveness: %s has %d working Actives, %d work (the lease names %q)", name, active, all, l.Boot)
+		}
+	}
+}

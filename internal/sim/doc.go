@@ -1,0 +1,40 @@
+// Package sim runs the real availability code (package ha) and the real
+// forwarding code (package forward) in virtual time against a model database
+// and a model ticket desk, under faults drawn from a seed, and checks the
+// product's invariants at every step.
+//
+// # What is real and what is modelled
+//
+// Runner, forwarder and the state machines of package alert are the ones that
+// ship. Modelled are the things they talk to: the database (Database executes
+// each statement atomically, by the very methods of alert.Link), its
+// connections and presences, the remote system (Desk), the network between
+// them, the clocks, and the processes' deaths and pauses.
+//
+// # Processes and gates
+//
+// One boot of one server is a Process. Whatever it does to the outside passes
+// its gate, which adds latency, loses requests or answers, stops while the
+// process is frozen, and lets nothing through once it has crashed. Because the
+// code between two gates takes no virtual time, stopping at the gates covers
+// pauses at every point, also the one between the check of a send window and
+// the write to the socket.
+//
+// # Determinism
+//
+// A schedule runs in a testing/synctest bubble. No random stream is shared: the
+// fate of a call is a hash of the seed, the process, the kind of call, what it
+// concerns and how often it was made, so that the order in which goroutines run
+// within one virtual instant changes nothing. Latencies have nanosecond jitter,
+// so that instants rarely coincide.
+//
+// # What is checked
+//
+// At each step: epochs only grow, one Active is named, no send without a
+// confirmed claim or after its window, no two open windows for a link. After a
+// fair period without faults: nothing lost, one surviving ticket that the link
+// names, at the newest revision, notes complete and in order, one Active,
+// no claim left over. Explore visits every state of one small configuration of
+// the same pure functions; package teeth breaks each rule in turn and shows
+// which check notices.
+package sim

@@ -1,0 +1,69 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var (
+	schedules = flag.Int("sim.schedules", 200, "how many schedules to run")
+	firstSeed = flag.Uint64("sim.first", 1, "the first schedule's seed")
+	oneSeed   = flag.Uint64("sim.seed", 0, "run this seed alone")
+	traced    = flag.Bool("sim.trace", false, "print what happens in it")
+)
+
+// TestSchedules runs seeded schedules, as many as -sim.schedules says.
+func TestSchedules(t *testing.T) {
+	if *oneSeed != 0 {
+		report(t, runSeed(t, *oneSeed, *traced))
+		return
+	}
+	var next, failed atomic.Int64
+	var sends, takes atomic.Int64
+	began := time.Now()
+	t.Run("seeds", func(t *testing.T) {
+		for i := range runtime.GOMAXPROCS(0) {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				t.Parallel()
+				for failed.Load() < 5 {
+					n := next.Add(1) - 1
+					if n >= int64(*schedules) {
+						return
+					}
+					res := runSeed(t, *firstSeed+uint64(n), false)
+					sends.Add(int64(res.Sends))
+					takes.Add(int64(res.Takes))
+					if len(res.Findings) > 0 {
+						failed.Add(1)
+					}
+					report(t, res)
+				}
+			})
+		}
+	})
+	t.Logf("%d schedules with %d sends and %d take-overs in %v", *schedules, sends.Load(), takes.Load(), time.Since(began).Round(time.Millisecond))
+}
+
+// runSeed runs one schedule in a bubble of its own.
+func runSeed(t *testing.T, seed uint64, keep bool) (res Result) {
+	t.Helper()
+	synctest.Test(t, func(*testing.T) { res = Schedule(seed, keep) })
+	return res
+}
+
+func report(t *testing.T, res Result) {
+	t.Helper()
+	if res.Trace != "" {
+		t.Logf("%v\n%s", res, res.Trace)
+	}
+	if len(res.Findings) > 0 {
+		t.Errorf("%v:\n  %s\nreplay: go test ./internal/sim -run TestSchedules -v -sim.trace -sim.seed=%d",
+			res, strings.Join(res.Findings, "\n  "), res.Seed)
+	}
+}
