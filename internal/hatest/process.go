@@ -71,12 +71,20 @@ func (d *Database) JoinAnyway(server string) *Process {
 	return d.join(server)
 }
 
+// JoinAs starts a process for a server under a boot id of the caller's choice.
+func (d *Database) JoinAs(server, boot string) *Process {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.joinAs(server, boot)
+}
+
 func (d *Database) join(server string) *Process {
 	d.boots++
-	p := &Process{
-		Server: server, Boot: fmt.Sprintf("%s-boot%d", server, d.boots), db: d,
-		woken: make(chan struct{}, 1), lose: map[Call]loss{},
-	}
+	return d.joinAs(server, fmt.Sprintf("%s-boot%d", server, d.boots))
+}
+
+func (d *Database) joinAs(server, boot string) *Process {
+	p := d.process(server, boot)
 	row := d.servers[server]
 	row.Name, row.Boot, row.Presence, row.HeartbeatAt = server, p.Boot, "", time.Now()
 	if row.Promised == 0 {
@@ -85,6 +93,20 @@ func (d *Database) join(server string) *Process {
 	d.servers[server] = row
 	d.procs[server] = append(d.procs[server], p)
 	return p
+}
+
+func (d *Database) process(server, boot string) *Process {
+	return &Process{Server: server, Boot: boot, db: d, woken: make(chan struct{}, 1), lose: map[Call]loss{}}
+}
+
+// Coordinator returns a ha.Coordinator for any server, without faults.
+func (d *Database) Coordinator() ha.Coordinator { return d.process("", "") }
+
+// Cut ends one session from the database's side.
+func (d *Database) Cut(s ha.Session) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.drop(s.(*session))
 }
 
 // Woken receives when somebody woke the group.
