@@ -1,0 +1,195 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tieline/internal/config"
+	"tieline/internal/fault"
+	"tieline/internal/ha"
+	"tieline/internal/intake"
+	"tieline/internal/metrics"
+	"tieline/internal/store"
+)
+
+// Options are what a server is made of.
+type Options struct {
+	Config   config.Config
+	Log      *slog.Logger         // nil = silent
+	Registry *prometheus.Registry // nil = one of its own
+}
+
+// App is one server. Use it once: New, Start, Stop.
+type App struct {
+	cfg      config.Config
+	base     *slog.Logger // for parts that name the server themselves
+	log      *slog.Logger
+	registry *prometheus.Registry
+	metrics  *metrics.Metrics
+	boot     string
+
+	db        *store.DB
+	group     store.GroupInfo
+	units     *units
+	documents atomic.Pointer[[]document] // as last applied, by connector
+	router    *intake.Router
+	gate      *intake.Gate
+	intake    *intake.Handler
+	runner    *ha.Runner
+	server    *http.Server
+	listener  net.Listener
+
+	woken    chan struct{} // to the runner: read the group now
+	look     chan struct{} // to the documents' loop: there may be another version
+	resweep  chan struct{} // to the sweeper: the documents changed, or this server became Active
+	lastBeat atomic.Int64  // last heartbeat that was answered, or the start: ns since 1970
+	stopping atomic.Bool
+
+	background sync.WaitGroup
+	cancel     context.CancelFunc // ends the background
+	release    context.CancelFunc // begins the runner's planned stop
+	released   chan struct{}      // closed when the runner has ended
+	ended      chan struct{}      // closed when the server ends by itself
+	endOnce    sync.Once
+	failure    error
+	undo       []func() // what Start has opened, last first
+}
+
+// New returns a server. It opens and starts nothing.
+func New(o Options) *App {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Registry == nil {
+		o.Registry = prometheus.NewRegistry()
+	}
+	return &App{
+		cfg: o.Config, base: o.Log, log: o.Log.With("server", o.Config.Server), registry: o.Registry,
+		metrics: metrics.New(o.Registry, Version()), boot: uuid.NewString(),
+		woken: make(chan struct{}, 1), look: make(chan struct{}, 1), resweep: make(chan struct{}, 1),
+		released: make(chan struct{}), ended: make(chan struct{}),
+	}
+}
+
+// Start opens the database, joins the management group and begins to serve. It
+// returns when alerts are taken in. An error leaves nothing open.
+func (a *App) Start(ctx context.Context) error {
+	begun := time.Now()
+	for _, step := range []func(context.Context) error{a.openDatabase, a.bind, a.join, a.load, a.begin} {
+		if err := step(ctx); err != nil {
+			a.undoAll()
+			return err
+		}
+	}
+	a.log.Info("serving", "address", a.Addr(), "database", a.cfg.DatabaseText(), "version", Version(), "took", time.Since(begun))
+	return nil
+}
+
+// Addr is where the server listens: host:port.
+func (a *App) Addr() string { return a.listener.Addr().String() }
+
+// Done is closed when the server has ended by itself: Err says why. Stop it all the same.
+func (a *App) Done() <-chan struct{} { return a.ended }
+
+// Err is why the server ended by itself, nil when it did not.
+func (a *App) Err() error {
+	select {
+	case <-a.ended:
+		return a.failure
+	default:
+		return nil
+	}
+}
+
+// fail ends the server.
+func (a *App) fail(err error) {
+	a.endOnce.Do(func() {
+		a.failure = err
+		close(a.ended)
+	})
+}
+
+func (a *App) onUndo(f func()) { a.undo = append(a.undo, f) }
+
+func (a *App) undoAll() {
+	for i := len(a.undo) - 1; i >= 0; i-- {
+		a.undo[i]()
+	}
+	a.undo = nil
+}
+
+// maxConns bounds the pool: the work of all connectors shares it.
+const maxConns = 8
+
+func (a *App) openDatabase(ctx context.Context) error {
+	if a.cfg.Embedded() {
+		if err := os.MkdirAll(a.cfg.DataDir, 0o750); err != nil {
+			return fault.Wrap(fault.Refused, err, fmt.Sprintf("the data directory %s cannot be made", a.cfg.DataDir)).
+				WithNext("Name another one with --data-dir.")
+		}
+	}
+	url, err := a.cfg.DatabaseURL()
+	if err != nil {
+		return fault.Wrap(fault.Invalid, err, "the database's password cannot be read: "+err.Error())
+	}
+	a.db, err = store.Open(ctx, url.Reveal(), store.Options{Migrate: a.cfg.MigrateAtStart(), Log: a.log, MaxConns: maxConns})
+	if err != nil {
+		return err
+	}
+	a.onUndo(func() { _ = a.db.Close() })
+	return nil
+}
+
+// bind listens before anything is written, so that an address in use leaves no trace.
+func (a *App) bind(ctx context.Context) error {
+	var err error
+	a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", a.cfg.Listen)
+	if err != nil {
+		return fault.Wrap(fault.Refused, err, fmt.Sprintf("cannot listen on %s: %v", a.cfg.Listen, errors.Unwrap(err))).
+			WithNext("Another program may use the port; name another one with --listen.")
+	}
+	a.onUndo(func() { _ = a.listener.Close() })
+	return nil
+}
+
+// firstPromise stands until the first heartbeat promises what the documents say.
+const firstPromise = 90 * time.Second
+
+// join makes this server a member of the group, and of every connector it serves.
+func (a *App) join(ctx context.Context) error {
+	if err := a.firstConnector(ctx); err != nil {
+		return err
+	}
+	err := a.db.Join(ctx, store.Join{
+		Server: a.cfg.Server, Address: a.cfg.AdvertiseFor(a.Addr()), Boot: a.boot, Version: Version(), Promised: firstPromise,
+		Group: a.cfg.ManagementGroup, HighAvailability: a.cfg.HighAvailability, Connectors: a.cfg.Connectors,
+	})
+	if err != nil {
+		return err
+	}
+	a.onUndo(a.leave)
+	a.group, err = a.db.Group(ctx)
+	return err
+}
+
+// leaveTime bounds the last word to the database.
+const leaveTime = 2 * time.Second
+
+func (a *App) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTime)
+	defer cancel()
+	if err := a.db.Leave(ctx, a.cfg.Server, a.boot); err != nil {
+		a.log.Warn("the others were not told that this server left; they find out by its presence", "err", err)
+	}
+}

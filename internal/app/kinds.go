@@ -1,0 +1,93 @@
+package app
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"tieline/internal/connector"
+	"tieline/internal/fault"
+	"tieline/internal/ha"
+	"tieline/internal/remote"
+	"tieline/internal/remote/files"
+	"tieline/internal/remote/rt"
+	"tieline/internal/remote/webhook"
+	"tieline/internal/secret"
+	"tieline/internal/source"
+	"tieline/internal/source/alertmanager"
+	"tieline/internal/source/generic"
+)
+
+// remotes is every kind of remote system that is built in.
+var remotes = map[string]remote.Kind{
+	"files":   {Check: files.Check, New: files.New},
+	"rt":      {Check: rt.Check, New: rt.New},
+	"webhook": {Check: webhook.Check, New: webhook.New},
+}
+
+// sources is every kind of source that is built in.
+var sources = map[string]source.Kind{
+	"alertmanager": {Check: alertmanager.Check, New: alertmanager.New},
+	"generic":      {Check: generic.Check, New: generic.New},
+}
+
+// CheckKinds finds what package connector cannot know: kinds that are not built
+// in, and settings that an adapter does not accept. It is a connector.Check.
+func CheckKinds(doc *connector.Document) []fault.Problem {
+	var problems []fault.Problem
+	if kind, ok := remotes[doc.Remote.Kind]; ok {
+		problems = append(problems, kind.Check(remoteSettings(doc))...)
+	} else if doc.Remote.Kind != "" {
+		problems = append(problems, unknownKind("remote.kind", doc.Remote.Kind, remotes))
+	}
+	for i, s := range doc.Sources {
+		path := fmt.Sprintf("sources[%d].", i)
+		kind, ok := sources[s.Kind]
+		switch {
+		case !ok && s.Kind != "":
+			problems = append(problems, unknownKind(path+"kind", s.Kind, sources))
+		case ok:
+			for _, p := range kind.Check(s.Settings) {
+				p.Path = path + p.Path
+				problems = append(problems, p)
+			}
+		}
+	}
+	return problems
+}
+
+func unknownKind[T any](path, kind string, known map[string]T) fault.Problem {
+	names := strings.Join(slices.Sorted(maps.Keys(known)), ", ")
+	return fault.Problem{Path: path, Message: fmt.Sprintf("there is no kind %q; the kinds are %s", kind, names)}
+}
+
+func remoteSettings(doc *connector.Document) remote.Settings {
+	r := doc.Remote
+	return remote.Settings{
+		Endpoints: r.Endpoints, Token: r.Token, User: r.User, Password: r.Password, Values: r.Settings,
+		Timeout: time.Duration(doc.Limits.Timeout),
+	}
+}
+
+// HASettings are what availability needs of a document.
+func HASettings(doc *connector.Document) ha.Settings {
+	h := doc.Availability
+	return ha.Settings{
+		Polling: time.Duration(h.Polling), Tolerance: h.Tolerance, Failback: ha.Failback(h.Failback),
+		Window: time.Duration(doc.Limits.Window), Settle: max(time.Duration(doc.Limits.Settle), adapterSettle(doc)),
+	}
+}
+
+// adapterSettle asks the adapter for its settle time. It is built without its
+// secrets, which may be known to the servers alone: it calls nobody.
+func adapterSettle(doc *connector.Document) time.Duration {
+	s := remoteSettings(doc)
+	s.Resolve = func(secret.Ref) (secret.String, error) { return secret.New("unused"), nil }
+	adapter, err := remotes[doc.Remote.Kind].New(s)
+	if err != nil {
+		return 0 // its servers will say why they cannot run it
+	}
+	return adapter.Traits().Settle
+}

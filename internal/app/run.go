@@ -1,0 +1,149 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tieline/internal/fault"
+	"tieline/internal/ha"
+	"tieline/internal/metrics"
+	"tieline/internal/store"
+)
+
+// begin starts everything that runs beside the caller.
+func (a *App) begin(context.Context) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	a.cancel = cancel
+	a.onUndo(func() {
+		cancel()
+		a.background.Wait()
+	})
+	a.runner = ha.New(ha.Config{
+		Server: a.cfg.Server, Boot: a.boot, Version: Version(),
+		Coordinator: a.db.Coordinator(), Clock: ha.SystemClock(),
+		Work: a.work, Reports: a.reports,
+		Wake: func() { a.db.Wake(ctx, store.TopicLease) }, Woken: a.woken,
+		Log: a.base, Observe: a.observer(),
+	})
+	a.lastBeat.Store(time.Now().UnixNano())
+	metrics.Observe(a.registry, (*reader)(a))
+	a.server = a.newServer()
+
+	running, release := context.WithCancel(ctx)
+	a.release = release
+	a.background.Go(func() {
+		defer close(a.released)
+		if err := a.runner.Run(running); err != nil {
+			a.fail(explainEnd(err, a.cfg.Server))
+		}
+	})
+	a.background.Go(func() {
+		if err := a.listen(a.listener); err != nil {
+			a.fail(err)
+		}
+	})
+	a.background.Go(func() {
+		if err := a.db.Listen(ctx, a.hear); err != nil && ctx.Err() == nil {
+			a.log.Warn("wake-ups are not heard any more; work waits for the next poll", "err", err)
+		}
+	})
+	a.background.Go(func() { a.followDocuments(ctx) })
+	a.background.Go(func() { a.sweep(ctx) })
+	a.units.begin(func(u *unit) {
+		a.background.Go(func() { u.probe(ctx, a.runner.Nudge) })
+	})
+	return nil
+}
+
+// work is ha.Work: it forwards for the term's connector.
+func (a *App) work(ctx context.Context, t ha.Term) error {
+	u := a.units.get(t.Connector)
+	if u == nil || u.forwarder == nil {
+		return errors.New("this server does not serve connector " + t.Connector)
+	}
+	return u.forwarder.Run(ctx, t)
+}
+
+// hear acts on a wake-up.
+func (a *App) hear(topic string) {
+	switch topic {
+	case store.TopicLease:
+		poke(a.woken)
+	case store.TopicDocuments:
+		poke(a.look)
+	case store.TopicRefresh:
+		poke(a.woken)
+		poke(a.look)
+		a.units.wakeAll()
+	default:
+		a.units.wake(topic)
+	}
+}
+
+func poke(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// reports tells the runner of this server's connectors. It also notices, by the
+// group the runner has just read, when a document has another version than the
+// one run here: a lost wake-up costs one heartbeat.
+func (a *App) reports() []ha.Report {
+	if a.runner != nil && a.differ(a.runner.Status().Group) {
+		poke(a.look)
+	}
+	return a.units.reports()
+}
+
+func (a *App) observer() ha.Observer {
+	return ha.Observer{
+		Began: func(connector string, _ int64, reason ha.Reason) {
+			a.metrics.Takeover(connector, reason)
+			poke(a.resweep)
+		},
+		Beat: func(_ time.Duration, err error) {
+			if err == nil {
+				a.lastBeat.Store(time.Now().UnixNano())
+			}
+		},
+	}
+}
+
+// Stop ends the server as planned: no new intake, finish what is in flight,
+// release, leave, close. It gives up on what is left when ctx ends.
+func (a *App) Stop(ctx context.Context) error {
+	if a.stopping.Swap(true) || a.server == nil {
+		return nil
+	}
+	a.log.Info("stopping")
+	a.intake.Drain()
+	// Beside the hand-over: a connection that never sent its request would hold it up.
+	closed := make(chan error, 1)
+	go func() { closed <- a.server.Shutdown(ctx) }()
+	a.release()
+	select {
+	case <-a.released:
+	case <-ctx.Done():
+	}
+	err := a.units.close(ctx)
+	if e := <-closed; e != nil {
+		err = errors.Join(err, e, a.server.Close())
+	}
+	err = errors.Join(err, a.gate.Close(ctx))
+	a.undoAll()
+	a.log.Info("stopped")
+	return err
+}
+
+// explainEnd says to a person why the runner ended a server.
+func explainEnd(err error, server string) error {
+	if errors.Is(err, ha.ErrReplaced) {
+		return fault.Wrap(fault.Refused, err, fmt.Sprintf("server %s was removed from the management group, or another process has its name", server)).
+			WithNext("Give each process a name of its own (--server). A removed server may be started again: it joins at the end of the communication order.")
+	}
+	return err
+}
