@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"tieline/internal/alert"
+	"tieline/internal/fault"
+	"tieline/internal/store"
+)
+
+func newAlertList(c *command) *cobra.Command {
+	var q store.AlertQuery
+	var status, stage string
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List alerts, the latest first",
+		Example: `  tieline alert list --status open
+  tieline alert list --parked --connector default
+  tieline alert list --text db-03 -o json`,
+		Args: args(cobra.NoArgs),
+		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, _ []string) error {
+			switch alert.Status(status) {
+			case "", alert.Open, alert.Closed:
+			default:
+				return fault.New(fault.Invalid, fmt.Sprintf("there is no status %q; an alert is open or closed", status))
+			}
+			q.Status, q.Stage = alert.Status(status), alert.Stage(stage)
+			rows, err := db.Alerts(cmd.Context(), q)
+			if err != nil {
+				return err
+			}
+			return c.printAlerts(rows)
+		}),
+	}
+	f := cmd.Flags()
+	f.StringVar(&q.Connector, "connector", "", "forwarded by this connector")
+	f.StringVar(&q.Source, "source", "", "from this source")
+	f.StringVar(&status, "status", "", "open or closed")
+	f.StringVar(&stage, "stage", "", "what is known of the ticket: fresh, uncertain, looked, verify, twins, settled")
+	f.StringVar(&q.Text, "text", "", "with this text in the key or the content")
+	f.BoolVar(&q.Parked, "parked", false, "parked ones only")
+	f.IntVar(&q.Limit, "limit", 50, "how many at most")
+	_ = cmd.RegisterFlagCompletionFunc("connector", c.names(0, connectorNames))
+	_ = cmd.RegisterFlagCompletionFunc("status", cobra.FixedCompletions([]string{"open", "closed"}, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func (c *command) printAlerts(rows []store.AlertRow) error {
+	views := make([]alertView, 0, len(rows))
+	for _, r := range rows {
+		v := viewAlert(r.Alert)
+		for _, l := range r.Links {
+			v.Links = append(v.Links, viewLink(store.LinkDetail{Link: l}))
+		}
+		views = append(views, v)
+	}
+	return c.print(views, func(w io.Writer) {
+		t := newTable(w, "ALERT", "STATUS", "SEVERITY", "CHANGED", "TICKETS", "SUMMARY")
+		for _, v := range views {
+			summary := v.Summary
+			if summary == "" {
+				summary = v.Key
+			}
+			t.row(v.ID[:13], v.Status, orDash(v.Severity), stamp(v.ChangedAt), tickets(v.Links), clip(summary, 60))
+		}
+		t.flush()
+	})
+}
+
+// tickets sums an alert's links up: "desk:12", "desk:parked", "desk:due".
+func tickets(links []linkView) string {
+	text := ""
+	for _, l := range links {
+		if l.Side != alert.Remote {
+			continue
+		}
+		word := l.Ticket
+		switch {
+		case l.Parked != "":
+			word = "PARKED"
+		case l.Skipped != "":
+			word = "skipped"
+		case word == "" && l.Due:
+			word = "due"
+		case word == "":
+			word = "sent"
+		}
+		if text != "" {
+			text += " "
+		}
+		text += l.Connector + ":" + word
+	}
+	return orDash(text)
+}

@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tieline/internal/alert"
+	"tieline/internal/store"
+)
+
+func newAlertTimeline(c *command) *cobra.Command {
+	return &cobra.Command{
+		Use:     "timeline alert",
+		Short:   "Show everything that happened to an alert, oldest first",
+		Example: "  tieline alert timeline 3f2a9c1e",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, args []string) error {
+			ids, err := findAlerts(cmd.Context(), db, args)
+			if err != nil {
+				return err
+			}
+			detail, err := db.Alert(cmd.Context(), ids[0])
+			if err != nil {
+				return err
+			}
+			events, err := db.Timeline(cmd.Context(), ids[0])
+			if err != nil {
+				return err
+			}
+			return c.printTimeline(withAcceptance(detail.Alert, events))
+		}),
+	}
+}
+
+type eventView struct {
+	At        time.Time `json:"at"`
+	Connector string    `json:"connector,omitempty"`
+	Server    string    `json:"server"`
+	Epoch     int64     `json:"epoch,omitempty"`
+	Kind      string    `json:"kind"`
+	Text      string    `json:"text"`
+	Endpoint  string    `json:"endpoint,omitempty"`
+	TookMS    float64   `json:"took_ms,omitempty"`
+	Revision  int64     `json:"revision,omitempty"`
+	Ticket    string    `json:"ticket,omitempty"`
+}
+
+// withAcceptance puts the alert's acceptance first. It is kept on the alert: an
+// event of its own for each would be a second row for every alert.
+func withAcceptance(a alert.Alert, events []store.TimelineEvent) []store.TimelineEvent {
+	accepted := store.TimelineEvent{
+		At: a.AcceptedAt, Server: a.AcceptedBy, Kind: "accepted", Text: "taken in from source " + a.Source, Revision: 1,
+	}
+	return append([]store.TimelineEvent{accepted}, events...)
+}
+
+func (c *command) printTimeline(events []store.TimelineEvent) error {
+	views := make([]eventView, 0, len(events))
+	for _, e := range events {
+		views = append(views, eventView{
+			At: e.At, Connector: e.Connector, Server: e.Server, Epoch: e.Epoch, Kind: e.Kind, Text: e.Text,
+			Endpoint: e.Endpoint, TookMS: float64(e.Took.Microseconds()) / 1000, Revision: e.Revision, Ticket: e.Ticket,
+		})
+	}
+	return c.print(views, func(w io.Writer) {
+		t := newTable(w, "AT", "CONNECTOR", "SERVER", "EPOCH", "WHAT", "REVISION", "TICKET", "TEXT")
+		for _, e := range views {
+			t.row(e.At.UTC().Format("2006-01-02 15:04:05.000Z"), orDash(e.Connector), orDash(e.Server), number(e.Epoch), e.Kind, number(e.Revision), orDash(e.Ticket), e.Text)
+		}
+		t.flush()
+	})
+}

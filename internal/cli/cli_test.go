@@ -1,0 +1,235 @@
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const validDocument = `name: desk
+sources:
+  - name: shop
+    kind: generic
+remote:
+  kind: files
+  settings:
+    directory: DIR
+`
+
+func (s *site) document(text string) string {
+	s.t.Helper()
+	file := filepath.Join(s.dir, "connector.yaml")
+	text = strings.ReplaceAll(text, "DIR", s.dir)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	return file
+}
+
+func TestExitCodes(t *testing.T) {
+	s := newSite(t)
+	s.ok("db", "migrate")
+	good := s.document(validDocument)
+	for _, c := range []struct {
+		name string
+		args string
+		in   string
+		code int
+		says string
+	}{
+		{"help", "--help", "", 0, ""},
+		{"version", "version", "", 0, ""},
+		{"an unknown command", "frobnicate", "", 2, "frobnicate"},
+		{"an unknown word under a command", "alert frobnicate", "", 2, "frobnicate"},
+		{"an unknown flag", "status --frobnicate", "", 2, "--frobnicate"},
+		{"too many arguments", "status a b", "", 2, "--help"},
+		{"an unknown output form", "status -o xml", "", 2, "-o table, -o json or -o yaml"},
+		{"a flag that is required", "connector validate", "", 2, "file"},
+		{"a valid document", "connector validate -f " + good, "", 0, ""},
+		{"a wrong document", "connector validate -f -", "name: A B\nsourcse: []\n", 2, "sourcse"},
+		{"a file that is not there", "connector validate -f /none.yaml", "", 3, "/none.yaml"},
+		{"a connector that is not there", "connector show none", "", 3, "none"},
+		{"another base", "connector apply --base 9 -f " + good, "", 4, "9"},
+		{"an alert that is not there", "alert show 1234", "", 3, "1234"},
+		{"nothing to retry", "alert retry", "", 2, "--all-parked"},
+		{"a server that is not there", "send key=x --url http://127.0.0.1:1", "", 6, "127.0.0.1:1"},
+		{"an alert without a key", "send summary=x", "", 2, "key"},
+		{"a switchover with nobody there", "ha switchover none", "", 3, "none"},
+		{"no settings to set", "ha settings set desk", "", 2, "--tolerance"},
+		{"a configuration file that is not there", "status --config /none.yaml", "", 3, "/none.yaml"},
+		{"a database that is not there", "status --data-dir /none", "", 3, "tieline serve"},
+		{"a database that is away", "status --database postgres://u@127.0.0.1:1/d", "", 6, "127.0.0.1:1"},
+		{"a database of no known kind", "status --database oracle://x", "", 2, "postgres://"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := s.runWith(c.in, strings.Fields(c.args)...)
+			if r.code != c.code {
+				t.Errorf("exit code %d, want %d\n%s%s", r.code, c.code, r.out, r.err)
+			}
+			if !strings.Contains(r.err, c.says) {
+				t.Errorf("the error does not say %q: %s", c.says, r.err)
+			}
+		})
+	}
+}
+
+func TestEveryCommandTeaches(t *testing.T) {
+	root := newRoot(&command{Streams: System()})
+	for _, group := range root.Commands() {
+		for _, cmd := range append(group.Commands(), group) {
+			if cmd.Short == "" {
+				t.Errorf("%s has no short help", cmd.CommandPath())
+			}
+			takesInput := strings.Contains(cmd.Use, " ")
+			if takesInput && cmd.Example == "" && cmd.Name() != "completion" {
+				t.Errorf("%s takes arguments and shows no example", cmd.CommandPath())
+			}
+		}
+	}
+}
+
+func TestAnEmptyGroup(t *testing.T) {
+	s := newSite(t)
+	if out := s.ok("db", "migrate"); !strings.Contains(out, "from version 0 to") {
+		t.Errorf("the first migration says %q", out)
+	}
+	if out := s.ok("db", "migrate"); !strings.Contains(out, "up to date") {
+		t.Errorf("the second migration says %q", out)
+	}
+	if out := s.ok("status"); !strings.Contains(out, "tieline connector apply") {
+		t.Errorf("the status of an empty group does not say what to do: %q", out)
+	}
+	var status statusView
+	s.json(&status, "status")
+	if status.Connectors == nil || len(status.Connectors) != 0 {
+		t.Errorf("connectors = %v, want an empty list", status.Connectors)
+	}
+	var checks []struct{ Name string }
+	s.json(&checks, "db", "check")
+	if len(checks) == 0 {
+		t.Error("db check found nothing to say")
+	}
+}
+
+func TestConnectorDocuments(t *testing.T) {
+	s := newSite(t)
+	s.ok("db", "migrate")
+	file := s.document(validDocument)
+	s.ok("connector", "apply", "-f", file, "-m", "the first")
+	if out := s.ok("connector", "apply", "-f", file); !strings.Contains(out, "unchanged, at version 1") {
+		t.Errorf("applying what is current says %q", out)
+	}
+	s.ok("connector", "apply", "-f", s.document(validDocument+"subscription: severity == \"critical\"\n"), "--base", "1")
+	if out := s.ok("connector", "diff", "desk"); !strings.Contains(out, "+subscription: severity == \"critical\"\n") {
+		t.Errorf("the diff is\n%s", out)
+	}
+	s.ok("ha", "settings", "set", "desk", "--polling-interval", "10s", "--failback", "automatic")
+	if out := s.ok("ha", "settings", "show", "desk"); !strings.Contains(out, "10s") || !strings.Contains(out, "automatic") {
+		t.Errorf("the settings are\n%s", out)
+	}
+	if r := s.run("ha", "settings", "set", "desk", "--tolerance", "1"); r.code != 2 || !strings.Contains(r.err, "high_availability.tolerance") {
+		t.Errorf("a tolerance of 1: %+v", r)
+	}
+	s.ok("connector", "rollback", "desk", "--to", "1")
+	var history []documentView
+	s.json(&history, "connector", "history", "desk")
+	if len(history) != 4 || history[0].Version != 4 || history[0].Who != "tester" || history[3].Comment != "the first" {
+		t.Errorf("the history is %+v", history)
+	}
+	var shown documentView
+	s.json(&shown, "connector", "show", "desk")
+	if want := strings.ReplaceAll(validDocument, "DIR", s.dir); shown.Text != want {
+		t.Errorf("after going back the document is\n%s\nwant\n%s", shown.Text, want)
+	}
+	if out := s.ok("connector", "show", "desk", "--effective"); !strings.Contains(out, "polling_interval: 30s") {
+		t.Errorf("the effective document does not show defaults:\n%s", out)
+	}
+}
+
+func TestServeWithoutSettings(t *testing.T) {
+	s := newSite(t)
+	url, stop := s.serve("--server", "only")
+	s.ok("send", "key=disk-db3", "severity=critical", "summary=/var is full", "host=db3")
+	if out := s.ok("send", "--url", url, "key=disk-db3", "severity=critical", "summary=/var is full", "host=db3"); !strings.Contains(out, "repeated") {
+		t.Errorf("a repeat is answered %q", out)
+	}
+	var alerts []alertView
+	eventually(t, "the alert is delivered", func() bool {
+		s.json(&alerts, "alert", "list")
+		return len(alerts) == 1 && len(alerts[0].Links) == 1 && alerts[0].Links[0].DeliveredAt == nil && !alerts[0].Links[0].Due
+	})
+	id := alerts[0].ID[:8]
+	if out := s.ok("alert", "show", id); !strings.Contains(out, "The remote system has revision 1") {
+		t.Errorf("the answer to why there is no ticket:\n%s", out)
+	}
+	var events []eventView
+	s.json(&events, "alert", "timeline", id)
+	if len(events) < 2 || events[0].Server != "only" {
+		t.Errorf("the timeline is %+v", events)
+	}
+	var status statusView
+	s.json(&status, "status", "default")
+	if k := status.Connectors[0]; k.Active != "only" || k.Epoch != 1 || k.Servers[0].State != "Active" || k.Servers[0].Runs != 1 {
+		t.Errorf("the status is %+v", k)
+	}
+	if r := s.run("ha", "switchover", "default"); r.code != 7 {
+		t.Errorf("a switchover with no other server: %+v", r)
+	}
+	if r := stop(); r.code != 0 {
+		t.Errorf("a planned stop: %+v", r)
+	}
+	s.json(&status, "status")
+	if got := status.Connectors[0].Servers[0].State; got != "Offline" {
+		t.Errorf("after a planned stop the server is %s, want Offline", got)
+	}
+	if r := s.run("send", "key=x"); r.code != 6 || !strings.Contains(r.err, "no server") {
+		t.Errorf("send without a server: %+v", r)
+	}
+}
+
+func TestTwoServers(t *testing.T) {
+	s := newSite(t)
+	s.serve("--server", "one", "--high-availability")
+	s.serve("--server", "two", "--high-availability")
+	var status statusView
+	eventually(t, "two can follow", func() bool {
+		s.json(&status, "status")
+		servers := status.Connectors[0].Servers
+		return len(servers) == 2 && servers[0].State == "Active" && servers[1].State == "Passive" && servers[1].Eligible
+	})
+	if out := s.ok("ha", "switchover", "default", "--to", "two"); !strings.Contains(out, "two is Active for default, epoch 2") {
+		t.Errorf("the switchover says %q", out)
+	}
+	s.ok("ha", "move-up", "default", "two")
+	s.json(&status, "status")
+	if got := status.Connectors[0].Servers[0].Server; got != "two" {
+		t.Errorf("%s is first in order after moving two up", got)
+	}
+	var history []map[string]any
+	s.json(&history, "ha", "history", "default")
+	text, _ := json.Marshal(history)
+	for _, want := range []string{"operator", "moved up", "tester"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the history does not tell of %q: %s", want, text)
+		}
+	}
+	if r := s.run("serve", "--server", "three", "--listen", "127.0.0.1:0"); r.code != 7 || !strings.Contains(r.err, "high availability") {
+		t.Errorf("a third server without high availability: %+v", r)
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	s := newSite(t)
+	s.serve("--server", "only")
+	for _, c := range []struct{ args, want string }{
+		{"status d", "default"}, {"connector show ", "default"}, {"ha switchover default --to ", "only"},
+		{"ha move-up default ", "only"}, {"ha remove o", "only"}, {"status -o j", "json"},
+	} {
+		words := strings.Split("__complete "+c.args, " ")
+		if out := s.ok(words...); !strings.Contains(out, c.want+"\n") {
+			t.Errorf("%q completes to %q, want %s", c.args, out, c.want)
+		}
+	}
+}

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tieline/internal/app"
+	"tieline/internal/connector"
+	"tieline/internal/store"
+)
+
+// documentView is a stored version as JSON and YAML show it.
+type documentView struct {
+	Connector string    `json:"connector"`
+	Version   int64     `json:"version"`
+	At        time.Time `json:"at"`
+	Who       string    `json:"who"`
+	Comment   string    `json:"comment,omitempty"`
+	Text      string    `json:"text,omitempty"`
+}
+
+func viewDocument(d store.StoredDocument, text bool) documentView {
+	v := documentView{Connector: d.Connector, Version: d.Version, At: d.At, Who: d.Who, Comment: d.Comment}
+	if text {
+		v.Text = d.Text
+	}
+	return v
+}
+
+// printDocument prints what was saved, where not the table (a sentence) was asked for.
+func (c *command) printDocument(d store.StoredDocument) error {
+	return c.printUnlessTable(viewDocument(d, false))
+}
+
+func newConnectorShow(c *command) *cobra.Command {
+	var version int64
+	var effective bool
+	cmd := &cobra.Command{
+		Use:   "show connector",
+		Short: "Show a document as it was applied, or with every default filled in",
+		Example: `  tieline connector show default
+  tieline connector show default --version 3
+  tieline connector show default --effective`,
+		Args: args(cobra.ExactArgs(1)), ValidArgsFunction: c.names(0, connectorNames),
+		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, args []string) error {
+			doc, err := documentVersion(cmd.Context(), db, args[0], version)
+			if err != nil {
+				return err
+			}
+			if effective {
+				parsed, err := connector.Parse([]byte(doc.Text), app.CheckKinds)
+				if err != nil {
+					return err
+				}
+				text, err := connector.Marshal(parsed)
+				if err != nil {
+					return err
+				}
+				doc.Text = string(text)
+			}
+			return c.print(viewDocument(doc, true), func(w io.Writer) {
+				fmt.Fprintf(w, "# %s, version %d, applied %s by %s\n%s\n", doc.Connector, doc.Version, stamp(doc.At), doc.Who, strings.TrimSuffix(doc.Text, "\n"))
+			})
+		}),
+	}
+	cmd.Flags().Int64Var(&version, "version", 0, "an earlier version (default: the current one)")
+	cmd.Flags().BoolVar(&effective, "effective", false, "fill in the defaults")
+	return cmd
+}
+
+// documentVersion returns a version; 0 is the current one.
+func documentVersion(ctx context.Context, db *store.DB, name string, version int64) (store.StoredDocument, error) {
+	if version == 0 {
+		return currentDocument(ctx, db, name)
+	}
+	return db.Document(ctx, name, version)
+}

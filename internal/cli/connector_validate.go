@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"tieline/internal/app"
+	"tieline/internal/connector"
+)
+
+func newConnectorValidate(c *command) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:     "validate -f file",
+		Short:   "Say everything that is wrong with a document, and change nothing",
+		Long:    "Check a document as apply does, without a database. Secrets are not resolved: they are the servers'.",
+		Example: "  tieline connector validate -f desk.yaml\n  cat desk.yaml | tieline connector validate -f -",
+		Args:    args(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			text, err := c.readInput(file)
+			if err != nil {
+				return err
+			}
+			doc, err := connector.Parse(text, app.CheckKinds)
+			if err != nil {
+				return err
+			}
+			c.say("The document of connector %s is valid.", doc.Name)
+			return c.printUnlessTable(struct {
+				Connector string `json:"connector"`
+				Valid     bool   `json:"valid"`
+			}{doc.Name, true})
+		},
+	}
+	fileFlag(cmd, &file)
+	return cmd
+}
+
+// printUnlessTable is for commands whose table is a sentence already said.
+func (c *command) printUnlessTable(v any) error { return c.print(v, func(io.Writer) {}) }

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tieline/internal/fault"
+	"tieline/internal/store"
+)
+
+func newHASettings(c *command) *cobra.Command {
+	return parent(&cobra.Command{
+		Use:   "settings",
+		Short: "Show or change a connector's high-availability settings",
+	}, newHASettingsShow(c), newHASettingsSet(c))
+}
+
+func newHASettingsShow(c *command) *cobra.Command {
+	return &cobra.Command{
+		Use:     "show connector",
+		Short:   "Show polling interval, tolerance and failback",
+		Example: "  tieline ha settings show default",
+		Args:    args(cobra.ExactArgs(1)), ValidArgsFunction: c.names(0, connectorNames),
+		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, args []string) error {
+			return c.showHASettings(cmd.Context(), db, args[0])
+		}),
+	}
+}
+
+func (c *command) showHASettings(ctx context.Context, db *store.DB, connector string) error {
+	group, err := db.ReadGroup(ctx)
+	if err != nil {
+		return err
+	}
+	s, ok := group.Settings[connector]
+	if !ok {
+		return noConnector(connector)
+	}
+	v := struct {
+		Connector string `json:"connector"`
+		Document  int64  `json:"document"`
+		Polling   string `json:"polling_interval"`
+		Tolerance int    `json:"tolerance"`
+		Failback  string `json:"failback"`
+		Length    string `json:"promised_length"`
+	}{connector, s.Version, s.Polling.String(), s.Tolerance, string(s.Failback), s.Length().String()}
+	return c.print(v, func(w io.Writer) {
+		fmt.Fprintf(w, "polling interval  %s\ntolerance         %d missed heartbeats\nfailback          %s\n", v.Polling, v.Tolerance, v.Failback)
+		fmt.Fprintf(w, "A server that is silent for %s is Offline; one whose process died, at once.\n", v.Length)
+	})
+}
+
+func newHASettingsSet(c *command) *cobra.Command {
+	var polling time.Duration
+	var tolerance int
+	var failback string
+	cmd := &cobra.Command{
+		Use:   "set connector",
+		Short: "Change them, as a new version of the connector's document",
+		Long: `Change high-availability settings. The change is a new version of the connector's
+document, which every server applies live; nobody is deposed by it.`,
+		Example: "  tieline ha settings set default --polling-interval 10s --tolerance 3 --failback automatic",
+		Args:    args(cobra.ExactArgs(1)), ValidArgsFunction: c.names(0, connectorNames),
+		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, args []string) error {
+			values := map[string]string{}
+			if cmd.Flags().Changed("polling-interval") {
+				values["polling_interval"] = polling.String()
+			}
+			if cmd.Flags().Changed("tolerance") {
+				values["tolerance"] = fmt.Sprint(tolerance)
+			}
+			if cmd.Flags().Changed("failback") {
+				values["failback"] = failback
+			}
+			if len(values) == 0 {
+				return fault.New(fault.Invalid, "nothing to set").WithNext("Give --polling-interval, --tolerance or --failback.")
+			}
+			return c.setHA(cmd.Context(), db, args[0], values)
+		}),
+	}
+	cmd.Flags().DurationVar(&polling, "polling-interval", 30*time.Second, "between heartbeats; at least 1s")
+	cmd.Flags().IntVar(&tolerance, "tolerance", 3, "heartbeats that may be missed; at least 2")
+	cmd.Flags().StringVar(&failback, "failback", "manual", "manual or automatic")
+	_ = cmd.RegisterFlagCompletionFunc("failback", cobra.FixedCompletions([]string{"manual", "automatic"}, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func (c *command) setHA(ctx context.Context, db *store.DB, connector string, values map[string]string) error {
+	current, err := currentDocument(ctx, db, connector)
+	if err != nil {
+		return err
+	}
+	text, err := editMapping(current.Text, "high_availability", values)
+	if err != nil {
+		return err
+	}
+	saved, err := c.saveDocument(ctx, db, []byte(text), current.Version, "high availability settings")
+	if err != nil {
+		return err
+	}
+	c.say("%s has document version %d now.", connector, saved.Version)
+	return nil
+}

@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tieline/internal/fault"
+	"tieline/internal/store"
+)
+
+func newHASwitchover(c *command) *cobra.Command {
+	var to string
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "switchover connector",
+		Short: "Make another server Active, as planned",
+		Long: `Hand a connector over to another server: the Active claims nothing more, finishes what
+is in flight and releases; the other takes over. Without --to the next server in
+communication order follows. Waits until it happened (--wait 0: does not).`,
+		Example: `  tieline ha switchover default
+  tieline ha switchover default --to server2`,
+		Args:              args(cobra.ExactArgs(1)),
+		ValidArgsFunction: c.names(0, connectorNames),
+		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, args []string) error {
+			return c.switchover(cmd.Context(), db, args[0], to, timeout)
+		}),
+	}
+	cmd.Flags().StringVar(&to, "to", "", "the server that should be Active")
+	cmd.Flags().DurationVar(&timeout, "wait", 15*time.Second, "how long to wait for it")
+	_ = cmd.RegisterFlagCompletionFunc("to", c.names(1, serverNames))
+	return cmd
+}
+
+func (c *command) switchover(ctx context.Context, db *store.DB, connector, to string, timeout time.Duration) error {
+	group, err := db.ReadGroup(ctx)
+	if err != nil {
+		return err
+	}
+	if _, ok := group.Settings[connector]; !ok {
+		return noConnector(connector)
+	}
+	before, _ := group.Lease(connector)
+	if to != "" && before.Server == to {
+		c.say("%s is Active for %s already.", to, connector)
+		return nil
+	}
+	if err := db.Wish(ctx, connector, to, c.who()); err != nil {
+		return err
+	}
+	if timeout <= 0 {
+		c.say("The switchover of %s was asked for.", connector)
+		return nil
+	}
+	return c.awaitSwitchover(ctx, db, connector, before.Epoch, timeout)
+}
+
+// awaitSwitchover watches the lease until it has a new epoch and a holder.
+func (c *command) awaitSwitchover(ctx context.Context, db *store.DB, connector string, epoch int64, timeout time.Duration) error {
+	begun := time.Now()
+	for time.Since(begun) < timeout {
+		group, err := db.ReadGroup(ctx)
+		if err != nil {
+			return err
+		}
+		if lease, _ := group.Lease(connector); lease.Epoch > epoch && lease.Server != "" {
+			c.say("%s is Active for %s, epoch %d.", lease.Server, connector, lease.Epoch)
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return fault.New(fault.Unavailable, "the switchover was asked for, and has not happened within "+timeout.String()).
+		WithNext(`It will happen when the Active hears of it, at its next heartbeat at the latest; "tieline status" shows who is Active.`)
+}
