@@ -10,11 +10,7 @@ import (
 )
 
 // Rerouted is an alert whose subscriptions are evaluated again.
-type Rerouted struct {
-	Alert alert.ID
-	// Route decides as intake.Observed's does, with the alert as it is stored by then.
-	Route func(*alert.Alert) []intake.Routing
-}
+type Rerouted = intake.Rerouted
 
 // Behind returns up to limit alerts whose subscriptions were evaluated with
 // documents older than the generation, the furthest behind first. Alerts that
