@@ -3,6 +3,7 @@ package forward_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -259,7 +260,7 @@ func TestC5AnOutcomeTheDatabaseRefusesHoldsUpNoOther(t *testing.T) {
 		a := w.activateWith("a", func(c *forward.Config) { c.Store = poison })
 		synctest.Wait()
 		poisoned := w.raise(nil, "poison")
-		poison.alert = poisoned
+		poison.alert.Store(&poisoned)
 		var others []alert.ID
 		for range 9 {
 			others = append(others, w.raise(a, "disk"))
@@ -271,10 +272,10 @@ func TestC5AnOutcomeTheDatabaseRefusesHoldsUpNoOther(t *testing.T) {
 				t.Fatalf("held up: %+v", l)
 			}
 		}
-		if w.link(poison.alert).Claim.ID == uuid.Nil {
+		if w.link(poisoned).Claim.ID == uuid.Nil {
 			t.Fatal("the refused outcome's claim is gone")
 		}
-		poison.alert = uuid.Nil
+		poison.alert.Store(&uuid.Nil)
 		after(time.Minute)
 		w.settled(poisoned)
 	})
@@ -283,12 +284,12 @@ func TestC5AnOutcomeTheDatabaseRefusesHoldsUpNoOther(t *testing.T) {
 // refusing is a database that refuses outcomes of one alert.
 type refusing struct {
 	*forwardtest.Store
-	alert alert.ID
+	alert atomic.Pointer[alert.ID]
 }
 
 func (r *refusing) Record(ctx context.Context, t ha.Term, entries []forward.Entry) ([]alert.Recorded, error) {
 	for _, e := range entries {
-		if e.Outcome.Alert == r.alert {
+		if e.Outcome.Alert == *r.alert.Load() {
 			return nil, errors.New("value out of range")
 		}
 	}
