@@ -195,3 +195,7 @@ func within[T any](t *testing.T, what string, c <-chan T) T {
 		panic("unreachable")
 	}
 }
+
+func releaseOf(l ha.Lease) ha.Release {
+	return ha.Release{Connector: l.Connector, Epoch: l.Epoch, Boot: l.Boot, Reason: ha.ReasonStop}
+}

@@ -11,7 +11,7 @@ import (
 )
 
 // Topics of wake-ups. They carry no content: whoever hears one reads the
-// database.
+// database. A topic has no space in it.
 const (
 	TopicLease     = "lease"     // a lease, a wish or the communication order changed
 	TopicDocuments = "documents" // a connector's document was applied
