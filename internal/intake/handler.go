@@ -216,7 +216,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, door Door, err 
 	case fault.Internal:
 		h.log().Error("a request for intake failed", "source", door.Source, "err", err)
 	default:
-		h.log().Info("a request for intake was refused", "source", door.Source, "reason", detail, "err", err, "peer", r.RemoteAddr)
+		h.log().Info("a request for intake was refused", "source", door.Source, "err", err)
 	}
 	if h.draining.Load() {
 		w.Header().Set("Connection", "close")
