@@ -23,14 +23,15 @@ var ErrNoPresence = errors.New("this coordination session does not hold its pres
 // that it can be a file's name on every system.
 func NewPresence() string { return strings.ToLower(rand.Text()) }
 
-// ValidPresence reports whether a published name has the form NewPresence
-// gives. Names come from rows that others wrote and become file names.
+// ValidPresence reports whether a published name can be a presence's: lower-case
+// letters, digits and dashes. Names come from rows that others wrote and become
+// file names.
 func ValidPresence(name string) bool {
 	if len(name) < 8 || len(name) > 64 {
 		return false
 	}
 	return strings.IndexFunc(name, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-'
 	}) < 0
 }
 
