@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"maps"
 	"slices"
+	"time"
 
 	"tieline/internal/alert"
 	"tieline/internal/source"
@@ -53,7 +54,7 @@ func (a *Adapter) pushed(body *source.Body, object map[string]any, path string) 
 		o.Status = alert.Open
 	case "resolved":
 		o.Status = alert.Closed
-		o.EndsAt = body.Time(object, path, "endsAt")
+		o.EndsAt = body.Time(object, path, "endsAt").Truncate(time.Millisecond)
 	default:
 		body.Fail(source.Join(path, "status"), "expected firing or resolved, found %q", source.Short(word))
 	}
@@ -61,14 +62,14 @@ func (a *Adapter) pushed(body *source.Body, object map[string]any, path string) 
 }
 
 // common reads what the webhook and the list have alike, so that a listed alert
-// repeats the pushed one.
+// repeats the pushed one. The list tells times to the millisecond only.
 func (a *Adapter) common(body *source.Body, object map[string]any, path string) alert.Observation {
 	labels := body.Texts(object, path, "labels")
 	annotations := body.Texts(object, path, "annotations")
 	o := alert.Observation{
 		Source:   a.name,
 		Key:      body.Text(object, path, "fingerprint"),
-		StartsAt: body.Time(object, path, "startsAt"),
+		StartsAt: body.Time(object, path, "startsAt").Truncate(time.Millisecond),
 		Content: alert.Content{
 			Severity:    labels["severity"],
 			Summary:     first(annotations["summary"], annotations["message"], labels["alertname"]),

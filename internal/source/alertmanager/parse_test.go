@@ -55,7 +55,7 @@ func TestParseReadsTheWebhook(t *testing.T) {
 		},
 		{
 			Source: "am", Key: fingerprint(map[string]string{"alertname": "CPU"}), Status: alert.Closed,
-			StartsAt: began.Add(123456 * time.Microsecond), EndsAt: began.Add(time.Minute),
+			StartsAt: began.Add(123 * time.Millisecond), EndsAt: began.Add(time.Minute),
 			Content: alert.Content{
 				Summary: "CPU", Description: "hot",
 				Labels: map[string]string{"alertname": "CPU"}, Annotations: map[string]string{"description": "hot"},
