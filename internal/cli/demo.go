@@ -53,7 +53,7 @@ The exit code is 1 when anything was lost, doubled, out of order or parked.`,
 	f.DurationVar(&o.Duration, "duration", time.Minute, "how long alerts are streamed")
 	f.Float64Var(&o.Rate, "rate", 40, "observations per second")
 	f.DurationVar(&o.Kill, "kill", 6*time.Second, "mean time between two kills of the Active")
-	f.DurationVar(&o.Restart, "restart", 3*time.Second, "time until a killed server is started again")
+	f.DurationVar(&o.Restart, "restart", 5*time.Second, "mean time until a killed server is started again")
 	f.BoolVar(&o.Keep, "keep", false, "keep the directory with the database and the logs")
 	return cmd
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"tieline/internal/ledger"
@@ -50,7 +51,6 @@ type demo struct {
 type kill struct {
 	at     time.Time
 	server string
-	pid    int
 }
 
 // Run runs the demo until Duration is over or ctx ends, audits, and returns the
@@ -151,29 +151,59 @@ func (d *demo) watch(done <-chan struct{}) {
 	}
 }
 
-// killer kills the Active every so often, for real, and starts it again later.
-// It does not kill while a restart is due or nobody is Active, and leaves the
-// last seconds to the servers.
+// killer kills the Active every so often, for real, and has it started again
+// later: late enough that the next kill may find a server still down, and the
+// third must follow. One server is always left.
 func (d *demo) killer(ctx context.Context) error {
+	var restarts sync.WaitGroup
+	defer restarts.Wait()
+	failed := make(chan error, 1)
 	for {
-		// Not in step with anything else.
-		pause := d.Kill/2 + time.Duration(rand.Int64N(int64(d.Kill)))
-		if !wait(ctx, pause) {
+		select {
+		case err := <-failed:
+			return err
+		default:
+		}
+		if !wait(ctx, around(d.Kill)) {
 			return nil
 		}
 		victim := d.active(ctx)
-		if victim == nil {
+		if victim == nil || d.alive() < 2 {
 			continue
 		}
+		at := time.Now()
 		pid := victim.kill()
-		d.screen.killed(victim.name, pid)
-		d.kills = append(d.kills, kill{at: time.Now(), server: victim.name, pid: pid})
-		wait(ctx, d.Restart)
-		if err := victim.start(); err != nil {
-			return err
-		}
-		d.screen.note("%s was started again", victim.name)
+		d.screen.note("kill -9 %d: %s, the Active, is dead", pid, victim.name)
+		d.kills = append(d.kills, kill{at: at, server: victim.name})
+		restarts.Go(func() {
+			wait(ctx, around(d.Restart))
+			if err := victim.start(); err != nil {
+				select {
+				case failed <- err:
+				default:
+				}
+				return
+			}
+			d.screen.note("%s was started again", victim.name)
+		})
 	}
+}
+
+// around draws a pause from half of the mean to one and a half, so that nothing
+// falls in step.
+func around(mean time.Duration) time.Duration {
+	return mean/2 + time.Duration(rand.Int64N(int64(mean)+1))
+}
+
+// alive counts the servers that run.
+func (d *demo) alive() int {
+	n := 0
+	for _, s := range d.servers {
+		if pid, _ := s.pid(); pid != 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func wait(ctx context.Context, pause time.Duration) bool {

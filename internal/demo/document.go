@@ -12,8 +12,10 @@ import (
 
 const connectorName = "desk"
 
-// document connects the stream to the desk. Settle is short because this desk
-// is known to carry a request out within milliseconds, or never.
+// document connects the stream to the desk. What a killed server had in flight
+// is left alone for the send window, which is therefore shorter here than by
+// default; settle is short because this desk is known to carry a request out
+// within milliseconds, or never. Polling interval and tolerance are the default.
 func document(deskURL string) string {
 	return fmt.Sprintf(`name: desk
 description: The demo's alerts, to the demo's ticket desk
@@ -44,7 +46,8 @@ states:
   open: open
   closed: resolved
 limits:
-  timeout: 3s
+  timeout: 2s
+  window: 5s
 `, deskURL)
 }
 

@@ -47,10 +47,6 @@ func (s *screen) note(format string, a ...any) {
 	}
 }
 
-func (s *screen) killed(server string, pid int) {
-	s.note("kill -9 %d: %s, the Active, is dead", pid, server)
-}
-
 // draw reads what is so now and shows it.
 func (s *screen) draw() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
