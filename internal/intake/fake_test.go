@@ -160,7 +160,7 @@ func resolve(r secret.Ref) (secret.String, error) {
 // document returns a compiled connector with lines added to the least one.
 func document(t testing.TB, name, lines string) *connector.Compiled {
 	t.Helper()
-	text := fmt.Sprintf("name: %s\nremote: {kind: files, endpoints: [/out]}\n%s", name, lines)
+	text := fmt.Sprintf("name: %s\nremote: {kind: files, settings: {directory: /files}}\n%s", name, lines)
 	doc, err := connector.Parse([]byte(text))
 	if err != nil {
 		t.Fatal(fault.Message(err))
