@@ -2,9 +2,7 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/uuid"
 	"github.com/pressly/goose/v3"
 
 	"tieline/internal/fault"
@@ -111,7 +108,7 @@ func (db *DB) migrate(ctx context.Context) (from, to int64, err error) {
 			return err
 		}
 		db.log.InfoContext(ctx, "migrated the schema", "from", from, "to", to)
-		return db.makeGroup(ctx)
+		return nil
 	})
 	return from, to, db.explain(err, "migrate the schema")
 }
@@ -125,17 +122,4 @@ func (db *DB) up(ctx context.Context) error {
 		return fmt.Errorf("migrate the schema: %w", err)
 	}
 	return nil
-}
-
-// makeGroup writes the management group's row. Its name is set by the first
-// server that joins.
-func (db *DB) makeGroup(ctx context.Context) error {
-	key := make([]byte, 32)
-	if _, err := rand.Read(key); err != nil {
-		return err
-	}
-	_, err := db.engine.Write.ExecContext(ctx, `
-INSERT INTO management_group (one, id, name, nudge_key, generation, created_at)
-VALUES (1, $1, '', $2, 0, (SELECT now FROM clock)) ON CONFLICT (one) DO NOTHING`, uuid.New(), hex.EncodeToString(key))
-	return err
 }

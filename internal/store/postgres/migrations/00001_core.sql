@@ -187,14 +187,19 @@ CREATE TABLE bookmark (
     PRIMARY KEY (connector, name)
 );
 
--- What the store asks of every engine in its own way. The timeline of the log
+-- What the store asks of every engine in its own way. The clock stands still
+-- during a statement, so that its stamps agree. The timeline of the log
 -- being written changes at once at a promotion; the control file's lags behind.
-CREATE VIEW clock AS SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now;
+CREATE VIEW clock AS SELECT (extract(epoch FROM statement_timestamp()) * 1000000)::bigint AS now;
 CREATE VIEW history AS
 SELECT 'pg-' || (SELECT system_identifier FROM pg_control_system()) || '-' ||
        CASE WHEN pg_is_in_recovery()
             THEN lpad(upper(to_hex((SELECT timeline_id FROM pg_control_checkpoint()))), 8, '0')
             ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END AS identity;
+
+-- The group is made with the schema, so that no server sees one without the other.
+INSERT INTO management_group (one, id, name, nudge_key, generation, created_at)
+SELECT 1, gen_random_uuid(), '', replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 0, now FROM clock;
 
 -- +goose Down
 DROP VIEW history, clock;

@@ -191,6 +191,13 @@ CREATE TABLE bookmark (
 CREATE VIEW clock AS SELECT CAST(unixepoch('subsec') * 1000000 AS integer) AS now;
 CREATE VIEW history AS SELECT 'sqlite-' || id AS identity FROM management_group;
 
+-- The group is made with the schema, so that no server sees one without the
+-- other. Its id is a random UUID (version 4).
+INSERT INTO management_group (one, id, name, nudge_key, generation, created_at)
+SELECT 1, substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-4' || substr(h, 14, 3) || '-a' || substr(h, 18, 3) || '-' || substr(h, 21, 12),
+	'', lower(hex(randomblob(32))), 0, now
+FROM clock, (SELECT lower(hex(randomblob(16))) AS h);
+
 -- +goose Down
 DROP VIEW history;
 DROP VIEW clock;

@@ -1,0 +1,11 @@
+package postgres_test
+
+import (
+	"testing"
+
+	"tieline/internal/storetest"
+)
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) string { return storetest.FreshPostgres(t) })
+}

@@ -1,0 +1,114 @@
+package storetest
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"tieline/internal/fault"
+	"tieline/internal/store"
+)
+
+var opening = map[string]func(*testing.T, Fresh){
+	"open/an empty database is migrated on request alone": openEmpty,
+	"open/a newer schema is refused":                      openNewer,
+	"open/ten servers start at once":                      openAtOnce,
+	"open/the group is made once":                         openGroup,
+	"open/check":                                          openCheck,
+}
+
+func openEmpty(t *testing.T, fresh Fresh) {
+	url := fresh(t)
+	_, err := store.Open(t.Context(), url, store.Options{})
+	if fault.KindOf(err) != fault.Refused || !strings.Contains(fault.Message(err), "tieline db migrate") {
+		t.Fatalf("open without migrating: %v", err)
+	}
+	from, to, err := store.Migrate(t.Context(), url, nil)
+	if err != nil || from != 0 || to < 1 {
+		t.Fatalf("migrate: from %d to %d: %v", from, to, err)
+	}
+	again, to, err := store.Migrate(t.Context(), url, nil)
+	if err != nil || again != to {
+		t.Fatalf("migrate again: from %d to %d: %v", again, to, err)
+	}
+	db, err := store.Open(t.Context(), url, store.Options{})
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	if err := db.Ping(t.Context()); err != nil {
+		t.Errorf("ping: %v", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+func openNewer(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	f.exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (4711, $1)", true)
+	_, err := store.Open(t.Context(), f.url, store.Options{Migrate: true})
+	if fault.KindOf(err) != fault.Refused || !strings.Contains(fault.Message(err), "4711") {
+		t.Fatalf("open: %v", err)
+	}
+	if _, _, err := store.Migrate(t.Context(), f.url, nil); fault.KindOf(err) != fault.Refused {
+		t.Fatalf("migrate: %v", err)
+	}
+}
+
+func openAtOnce(t *testing.T, fresh Fresh) {
+	url := fresh(t)
+	var wg sync.WaitGroup
+	groups := make([]string, 10)
+	for i := range groups {
+		wg.Go(func() {
+			db, err := store.Open(t.Context(), url, store.Options{Migrate: true, MaxConns: 2})
+			if err != nil {
+				t.Errorf("open: %v", err)
+				return
+			}
+			defer db.Close()
+			g, err := db.Group(t.Context())
+			if err != nil {
+				t.Errorf("group: %v", err)
+			}
+			groups[i] = g.ID.String() + g.NudgeKey.Reveal()
+		})
+	}
+	wg.Wait()
+	for _, g := range groups {
+		if g != groups[0] || len(g) < 36+32 {
+			t.Errorf("servers see the groups %q and %q", groups[0], g)
+		}
+	}
+}
+
+func openGroup(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	a, b := must(f.db.Group(t.Context()))(t), must(f.open().Group(t.Context()))(t)
+	if a.ID != b.ID || a.NudgeKey != b.NudgeKey || a.Name != "" || a.Generation != 2 {
+		t.Errorf("group %+v, read again %+v", a, b)
+	}
+}
+
+func openCheck(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	lines := must(f.db.Check(t.Context()))(t)
+	ok := map[string]bool{}
+	for _, l := range lines {
+		ok[l.Name] = l.OK
+		if l.Text == "" {
+			t.Errorf("%s says nothing", l.Name)
+		}
+	}
+	for _, name := range []string{"reach", "schema", "management group", "history"} {
+		if !ok[name] {
+			t.Errorf("%s is not well: %+v", name, lines)
+		}
+	}
+	f.exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (4711, $1)", true)
+	for _, l := range must(f.db.Check(t.Context()))(t) {
+		if l.Name == "schema" && l.OK {
+			t.Errorf("a newer schema passes: %+v", l)
+		}
+	}
+}

@@ -1,0 +1,212 @@
+package storetest
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tieline/internal/alert"
+	"tieline/internal/fault"
+	"tieline/internal/forward"
+	"tieline/internal/store"
+)
+
+var absences = map[string]func(*testing.T, Fresh){
+	"absences/close what vanished": absentClosed,
+}
+
+var people = map[string]func(*testing.T, Fresh){
+	"people/list alerts":             peopleList,
+	"people/pages":                   peoplePages,
+	"people/find an alert":           peopleFind,
+	"people/retry":                   peopleRetry,
+	"people/retry everything parked": peopleRetryAll,
+	"people/backlog":                 peopleBacklog,
+}
+
+func absentClosed(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	term := f.term(tickets, "alpha")
+	f.accept(to(tickets), observe("a", alert.Open, "x"), observe("b", alert.Open, "x"), observe("c", alert.Closed, "x"))
+	open := must(f.db.OpenAlerts(t.Context(), "prom"))(t)
+	if len(open) != 2 || open[0].Key != "a" || open[0].Seen != 1 || open[1].Key != "b" {
+		t.Fatalf("open %+v", open)
+	}
+	f.accept(to(tickets), observe("b", alert.Open, "x")) // seen again meanwhile
+	n, err := f.db.CloseAbsent(t.Context(), term, "prom", open, "gone from the source")
+	if err != nil || n != 1 {
+		t.Fatalf("closed %d: %v", n, err)
+	}
+	d := f.detail(open[0].ID)
+	if d.Status != alert.Closed || d.Revision != 2 || d.Summary != "x" || d.Links[0].Wanted != 2 || d.Links[0].DueAt.IsZero() {
+		t.Errorf("closed %+v", d)
+	}
+	events := must(f.db.Timeline(t.Context(), d.ID))(t)
+	if len(events) != 1 || events[0].Kind != "closed" || events[0].Text != "gone from the source" {
+		t.Errorf("timeline %+v", events)
+	}
+	if got := f.accept(to(tickets), observe("a", alert.Open, "x"))[0]; got.Change != alert.Raised {
+		t.Errorf("it fires again: %+v", got)
+	}
+	f.term(tickets, "beta")
+	if _, err := f.db.CloseAbsent(t.Context(), term, "prom", open[1:], "x"); !errors.Is(err, forward.ErrDeposed) {
+		t.Errorf("deposed: %v", err)
+	}
+	if left := must(f.db.OpenAlerts(t.Context(), "other"))(t); len(left) != 0 {
+		t.Errorf("another source: %+v", left)
+	}
+}
+
+func peopleList(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	term := f.term(tickets, "alpha")
+	f.accept(to(tickets, files), observe("disk-1", alert.Open, "100% full_up"))
+	f.accept(to(files), observe("disk-2", alert.Open, "1000 fullXup"))
+	f.accept(to(tickets), observe("cpu", alert.Open, "Busy"))
+	f.settle(term)
+	f.accept(to(tickets), observe("cpu", alert.Closed, "Busy"))
+	f.exec("UPDATE link SET parked = 'x' WHERE connector = $1 AND alert_id = (SELECT id FROM alert WHERE source_key = 'disk-1')", files)
+	for _, c := range []struct {
+		name string
+		q    store.AlertQuery
+		want string
+	}{
+		{"all, newest first", store.AlertQuery{}, "cpu disk-2 disk-1"},
+		{"status", store.AlertQuery{Status: alert.Open}, "disk-2 disk-1"},
+		{"connector", store.AlertQuery{Connector: tickets}, "cpu disk-1"},
+		{"stage", store.AlertQuery{Connector: files, Stage: alert.Fresh}, "disk-2 disk-1"},
+		{"parked", store.AlertQuery{Parked: true}, "disk-1"},
+		{"parked elsewhere", store.AlertQuery{Parked: true, Connector: tickets}, ""},
+		{"text, in any case", store.AlertQuery{Text: "bUSY"}, "cpu"},
+		{"text of the key", store.AlertQuery{Text: "disk-"}, "disk-2 disk-1"},
+		{"no wildcards", store.AlertQuery{Text: "0% full_"}, "disk-1"},
+		{"source", store.AlertQuery{Source: "nosuch"}, ""},
+		{"limit", store.AlertQuery{Limit: 1}, "cpu"},
+	} {
+		list, err := f.db.Alerts(t.Context(), c.q)
+		var keys []string
+		for _, r := range list {
+			keys = append(keys, r.Key)
+		}
+		if got := strings.Join(keys, " "); got != c.want || err != nil {
+			t.Errorf("%s: %q, not %q: %v", c.name, got, c.want, err)
+		}
+	}
+	list := must(f.db.Alerts(t.Context(), store.AlertQuery{Text: "disk-1"}))(t)
+	if len(list[0].Links) != 2 || list[0].Links[0].LinkID.Connector != files || list[0].Links[1].Ticket == "" {
+		t.Errorf("links %+v", list[0].Links)
+	}
+}
+
+func peoplePages(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	ids := f.raise(7, tickets) // accepted in one transaction: all at the same moment
+	var got []alert.ID
+	q := store.AlertQuery{Limit: 3}
+	for {
+		page := must(f.db.Alerts(t.Context(), q))(t)
+		if len(page) == 0 {
+			break
+		}
+		for _, r := range page {
+			got = append(got, r.ID)
+		}
+		q.Before = page[len(page)-1].Cursor()
+	}
+	if len(got) != len(ids) {
+		t.Errorf("%d alerts in pages, not %d", len(got), len(ids))
+	}
+	for _, id := range ids {
+		if !slices.Contains(got, id) {
+			t.Errorf("alert %s is on no page", id)
+		}
+	}
+}
+
+func peopleFind(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	term := f.term(tickets, "alpha")
+	ids := f.raise(2, tickets)
+	f.settle(term)
+	f.exec("UPDATE link SET ticket = '4711' WHERE alert_id = $1", ids[1])
+	for _, text := range []string{ids[0].String(), ids[0].String()[:30], strings.ToUpper(ids[0].String()[:28])} {
+		if got, err := f.db.FindAlert(t.Context(), text); err != nil || got != ids[0] {
+			t.Errorf("%s: %s: %v", text, got, err)
+		}
+	}
+	if got, err := f.db.FindAlert(t.Context(), "4711"); err != nil || got != ids[1] {
+		t.Errorf("by ticket: %s: %v", got, err)
+	}
+	for _, text := range []string{"", "zz", strings.Repeat("0", 40), alert.NewID().String()} {
+		if _, err := f.db.FindAlert(t.Context(), text); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	if _, err := f.db.Alert(t.Context(), alert.NewID()); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("no such alert: %v", err)
+	}
+	f.exec("UPDATE link SET ticket = '4711'")
+	if _, err := f.db.FindAlert(t.Context(), "4711"); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("two answer to it: %v", err)
+	}
+}
+
+func peopleRetry(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	term := f.term(tickets, "alpha")
+	ids := f.raise(3, tickets, files)
+	f.exec("UPDATE link SET parked = 'refused', attempts = 9, due_at = NULL WHERE alert_id = $1 AND connector = $2", ids[0], tickets)
+	f.exec("UPDATE link SET attempts = 4, due_at = due_at + 3600000000 WHERE alert_id = $1 AND connector = $2", ids[1], tickets)
+	n, err := f.db.Retry(t.Context(), store.RetryRequest{Connector: tickets, Alerts: append(ids, alert.NewID()), Who: "ann"})
+	if err != nil || n != 2 {
+		t.Fatalf("retried %d: %v", n, err)
+	}
+	for _, id := range ids[:2] {
+		l := f.link(id, tickets, alert.Remote)
+		if l.Parked != "" || l.Attempts != 0 || l.DueAt.IsZero() || l.DueAt.After(l.ChangedAt) {
+			t.Errorf("link %+v", l)
+		}
+	}
+	events := must(f.db.Timeline(t.Context(), ids[0]))(t)
+	if len(events) != 1 || events[0].Kind != "retried" || !strings.Contains(events[0].Text, "ann") {
+		t.Errorf("timeline %+v", events)
+	}
+	f.claim(f.db, term, 10)
+	if n, err := f.db.Retry(t.Context(), store.RetryRequest{Alerts: ids, Who: "ann"}); err != nil || n != 0 {
+		t.Errorf("retried %d that are claimed or due: %v", n, err)
+	}
+}
+
+func peopleRetryAll(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	f.raise(1200, tickets)
+	f.raise(3, files)
+	f.exec("UPDATE link SET parked = 'refused', due_at = NULL")
+	n, err := f.db.Retry(t.Context(), store.RetryRequest{Connector: tickets, AllParked: true, Who: "ann"})
+	if err != nil || n != 1200 {
+		t.Errorf("retried %d: %v", n, err)
+	}
+	if n := f.count("SELECT count(*) FROM link WHERE parked <> ''"); n != 3 {
+		t.Errorf("%d are still parked", n)
+	}
+}
+
+func peopleBacklog(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	if b := must(f.db.Backlog(t.Context()))(t); len(b) != 0 {
+		t.Errorf("backlog of nothing: %+v", b)
+	}
+	term := f.term(tickets, "alpha")
+	ids := f.raise(6, tickets)
+	f.claim(f.db, term, 2)
+	f.exec("UPDATE link SET parked = 'x', due_at = NULL WHERE alert_id = (SELECT alert_id FROM link WHERE due_at IS NOT NULL ORDER BY alert_id LIMIT 1)")
+	f.exec("UPDATE link SET due_at = due_at - 60000000 WHERE due_at IS NOT NULL")
+	f.raise(1, files)
+	b := must(f.db.Backlog(t.Context()))(t)
+	got := b[tickets]
+	if got.Due != 3 || got.Claimed != 2 || got.Parked != 1 || got.OldestDue < time.Minute || len(b) != 2 || b[files].Due != 1 {
+		t.Errorf("backlog %+v of %d alerts", b, len(ids))
+	}
+}
