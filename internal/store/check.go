@@ -50,5 +50,5 @@ func (db *DB) Check(ctx context.Context) ([]CheckLine, error) {
 	if !durable.OK {
 		durable.Text = strings.Join(found, "; ")
 	}
-	return append(lines, durable), nil
+	return append(append(lines, durable), db.checkCoordination(ctx)...), nil
 }

@@ -151,8 +151,8 @@ func (c *Coordinator) connect(ctx context.Context, config *pgx.ConnConfig, name 
 		return nil, fmt.Errorf("connect for coordination: %w", err)
 	}
 	names := []string{"application_name", "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count",
-		"tcp_user_timeout", "client_connection_check_interval", "jit"}
-	values := []string{name, "5", "3", "3", "15000", "5000", "off"}
+		"tcp_user_timeout", "client_connection_check_interval", "jit", "default_transaction_isolation"}
+	values := []string{name, "5", "3", "3", "15000", "5000", "off", "read committed"}
 	for setting, limit := range limits {
 		names = append(names, setting)
 		values = append(values, fmt.Sprint(limit.Milliseconds()))
