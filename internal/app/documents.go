@@ -156,8 +156,8 @@ func (a *App) followDocuments(ctx context.Context) {
 		case err != nil:
 			a.log.Warn("the documents were not read; the next heartbeat tries again", "err", err)
 		default:
-			a.runner.Nudge()
-			poke(a.woken)
+			poke(a.woken) // the group has other settings, and perhaps other members
+			a.announce()
 		}
 	}
 }

@@ -31,6 +31,7 @@ func (a *App) routes() http.Handler {
 	mux.HandleFunc("GET /readyz", a.readyz)
 	mux.HandleFunc("GET /active/{connector}", a.active)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{ErrorLog: promLog{a.log}}))
+	mux.HandleFunc("POST /v1/connectors/{connector}/reconcile", a.administrator(a.reconcile))
 	mux.HandleFunc("GET /{$}", a.index)
 	return mux
 }
@@ -94,8 +95,11 @@ func (a *App) index(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprint(w, a.Welcome())
 }
 
+// reply answers with JSON.
 func reply(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "application/json")
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v) // the client may have left

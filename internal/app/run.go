@@ -52,7 +52,7 @@ func (a *App) begin(context.Context) error {
 	a.background.Go(func() { a.followDocuments(ctx) })
 	a.background.Go(func() { a.sweep(ctx) })
 	a.units.begin(func(u *unit) {
-		a.background.Go(func() { u.probe(ctx, a.runner.Nudge) })
+		a.background.Go(func() { u.probe(ctx, a.announce) })
 	})
 	return nil
 }
@@ -97,6 +97,16 @@ func (a *App) reports() []ha.Report {
 		poke(a.look)
 	}
 	return a.units.reports()
+}
+
+// beatPause is more than what lies between two heartbeats at least, whatever changed.
+const beatPause = 1100 * time.Millisecond
+
+// announce has the runner tell the others at once what changed in the reports,
+// or, where it has only just told something, as soon as it may.
+func (a *App) announce() {
+	a.runner.Nudge()
+	time.AfterFunc(beatPause, a.runner.Nudge)
 }
 
 func (a *App) observer() ha.Observer {

@@ -53,6 +53,7 @@ type linkView struct {
 	Failure     string      `json:"failure,omitempty"`
 	Parked      string      `json:"parked,omitempty"`
 	Skipped     string      `json:"skipped,omitempty"`
+	Claimed     bool        `json:"claimed"` // being sent now, or until what became of it is known
 	ClaimedBy   string      `json:"claimed_by,omitempty"`
 	DeliveredAt *time.Time  `json:"delivered_at,omitempty"`
 	Explanation string      `json:"explanation,omitempty"`
@@ -74,7 +75,7 @@ func viewLink(l store.LinkDetail) linkView {
 	v := linkView{
 		Connector: l.Connector, Side: l.Side, Stage: l.Stage, Ticket: l.Ticket, TicketURL: l.TicketURL,
 		Delivered: l.Delivered, Wanted: l.Wanted, Due: l.Due(), Attempts: l.Attempts, Failure: l.Failure,
-		Parked: l.Parked, Skipped: l.Skipped, ClaimedBy: l.ClaimedBy,
+		Parked: l.Parked, Skipped: l.Skipped, Claimed: l.Claim != (alert.Claim{}), ClaimedBy: l.ClaimedBy,
 	}
 	if !l.DeliveredAt.IsZero() {
 		v.DeliveredAt = &l.DeliveredAt

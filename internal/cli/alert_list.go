@@ -83,6 +83,8 @@ func tickets(links []linkView) string {
 			word = "PARKED"
 		case l.Skipped != "":
 			word = "skipped"
+		case word == "" && l.Claimed:
+			word = "sending"
 		case word == "" && l.Due:
 			word = "due"
 		case word == "":

@@ -108,7 +108,7 @@ already or changed meanwhile, 5 not permitted, 6 database or server away (try ag
 	)
 	addAll(root, "run", newServe(c), newDemo(c))
 	addAll(root, "see", newStatus(c), newAlert(c), newSend(c))
-	addAll(root, "change", newConnector(c), newHA(c), newDB(c))
+	addAll(root, "change", newConnector(c), newHA(c), newReconcile(c), newDB(c))
 	root.AddCommand(newVersion(c))
 	return root
 }

@@ -152,7 +152,9 @@ func (c *command) liveServers(cmd *cobra.Command) ([]string, error) {
 func (c *command) send(ctx context.Context, o sendOptions, token secret.String, body []byte) error {
 	var last error
 	for _, server := range o.servers {
-		answer, err := post(ctx, strings.TrimSuffix(server, "/")+"/v1/sources/"+o.source, token, body)
+		sending, cancel := context.WithTimeout(ctx, sendTime)
+		answer, err := post(sending, strings.TrimSuffix(server, "/")+"/v1/sources/"+o.source, token, body)
+		cancel()
 		if err == nil {
 			c.say("%s took it in: %s", server, strings.TrimSpace(string(answer)))
 			return c.printUnlessTable(json.RawMessage(answer))
@@ -167,8 +169,6 @@ func (c *command) send(ctx context.Context, o sendOptions, token secret.String, 
 
 // post sends one request. Its error has the kind that the server's answer stands for.
 func post(ctx context.Context, url string, token secret.String, body []byte) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, sendTime)
-	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "the server's URL is not valid")
@@ -190,12 +190,26 @@ func post(ctx context.Context, url string, token secret.String, body []byte) ([]
 	if resp.StatusCode/100 == 2 {
 		return answer, nil
 	}
-	return nil, fault.New(kindOf(resp.StatusCode), fmt.Sprintf("%s answered %d: %s", req.URL.Host, resp.StatusCode, strings.TrimSpace(string(answer))))
+	return nil, refusal(req.URL.Host, resp.StatusCode, answer)
+}
+
+// refusal makes of a server's answer (RFC 9457) the error that it stands for.
+func refusal(host string, status int, answer []byte) error {
+	var p struct {
+		Detail   string          `json:"detail"`
+		Problems []fault.Problem `json:"problems"`
+	}
+	if err := json.Unmarshal(answer, &p); err != nil || p.Detail == "" {
+		p.Detail = clip(strings.TrimSpace(string(answer)), 300) // not one of ours: a proxy, say
+	}
+	e := fault.New(kindOf(status), fmt.Sprintf("%s answered %d: %s", host, status, p.Detail))
+	e.Problems = p.Problems
+	return e
 }
 
 // kindOf is the kind whose Status an answer has.
 func kindOf(status int) fault.Kind {
-	for _, k := range []fault.Kind{fault.Invalid, fault.NotFound, fault.Conflict, fault.Unauthorized, fault.Forbidden, fault.TooLarge, fault.Unavailable} {
+	for _, k := range []fault.Kind{fault.Invalid, fault.NotFound, fault.Refused, fault.Unauthorized, fault.Forbidden, fault.TooLarge, fault.Unavailable} {
 		if k.Status() == status {
 			return k
 		}
