@@ -30,6 +30,10 @@ func newEnv(kills int) (*Env, error) {
 	if err != nil {
 		return nil, err
 	}
+	// PostgreSQL runs as a user of its own and must get into the folder.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return nil, err
+	}
 	e := &Env{Dir: dir, Kills: kills}
 	if e.Binary, err = cluster.Build(dir); err != nil {
 		return nil, err

@@ -57,9 +57,14 @@ func insertBare(ctx context.Context, pool *pgxpool.Pool, first, count int) error
 WITH rows AS (
     SELECT gen_random_uuid() AS id, k, b FROM unnest($1::text[], $2::text[]) AS t (k, b)
 ), alerts AS (
-    INSERT INTO bare_alert SELECT id, 'bench', k, k, 'open', 1, 1, 0, 0, b, 1, 1, 's1', NULL, 1 FROM rows
+    INSERT INTO bare_alert (id, source, source_key, latest_key, status, revision, seen, starts_at, ends_at, body,
+        accepted_at, changed_at, accepted_by, generation, behind)
+    SELECT id, 'bench', k, k, 'open', 1, 1, 0, 0, b, 1, 1, 's1', 1, 1 FROM rows
 )
-INSERT INTO bare_link SELECT id, 'bench', 'remote', 'fresh', '', '', '', '', 0, 0, 0, '', '', '', 1, 0, '', NULL, 0, 0, 0, '', 1, 1, 1, 0 FROM rows`
+INSERT INTO bare_link (alert_id, connector, side, stage, ticket, ticket_url, twins, told, delivered, notes_delivered, attempts,
+    failure, parked, skipped, wanted, notes_wanted, heard, claim_epoch, hold_epoch, hold_until, evidence, due_at, not_before,
+    created_at, changed_at, delivered_at)
+SELECT id, 'bench', 'remote', 'fresh', '', '', '', '', 0, 0, 0, '', '', '', 1, 0, '', 0, 0, 0, '', 1, 0, 1, 1, 0 FROM rows`
 	_, err := pool.Exec(ctx, statement, keys, bodies)
 	return err
 }
