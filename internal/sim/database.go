@@ -23,6 +23,7 @@ type Database struct {
 	names   int           // presences made so far
 	locks   map[string]*lock
 	replica *rows // what a replica that stopped receiving has; nil = none
+	failed  bool  // it has failed over; once in a schedule, see doc.go
 }
 
 // rows is everything that is stored.
@@ -106,7 +107,7 @@ func (d *Database) start() {
 func (d *Database) lag() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.replica == nil {
+	if d.replica == nil && !d.failed {
 		d.replica = d.rows.clone()
 	}
 }
@@ -114,13 +115,13 @@ func (d *Database) lag() {
 func (d *Database) failOver() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.replica == nil {
+	if d.replica == nil || d.w.fair() {
 		return
 	}
 	identity := d.rows.identity
 	d.rows = *d.replica
 	d.rows.identity = identity + "+"
-	d.replica = nil
+	d.replica, d.failed = nil, true
 	d.w.check.commitsLost()
 }
 

@@ -77,6 +77,7 @@ func (r *rows) doubt(w *World, connector string, epoch int64, identity string) e
 			row.Link = row.Doubt(alert.Hold{Epoch: l.Epoch})
 			row.due = w.db.now()
 			r.put(w, row)
+			w.check.unknown(id)
 		}
 	}
 	w.check.doubted(l)

@@ -49,7 +49,7 @@ func newWorld(seed uint64, p Plan, keep bool) *World {
 	w.desk = &Desk{w: w, kind: p.desk}
 	r := &w.db.rows
 	r.settings[connectorName] = p.settings
-	r.leases[connectorName] = ha.Lease{Connector: connectorName}
+	r.leases[connectorName] = ha.Lease{Connector: connectorName, Identity: r.identity}
 	for i := range p.servers {
 		o := w.chance.of(uint64(i), "host")
 		h := &Host{
