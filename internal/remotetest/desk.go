@@ -15,7 +15,7 @@ import (
 // DeskOptions say what the desk offers.
 type DeskOptions struct {
 	Token       string // bearer token it asks for; "" = none
-	Deduplicate bool   // a create with an Idempotency-Key seen before makes no ticket
+	Deduplicate bool   // a create or note with an Idempotency-Key seen before does nothing
 }
 
 // Desk is a ticket desk in memory, an http.Handler for the webhook adapter:
@@ -68,7 +68,7 @@ type Entry struct {
 	Note     int64 // number of a note
 	Ticket   string
 	State    string // the ticket's afterwards
-	Dropped  bool   // a create with an idempotency key seen before: nothing was done
+	Dropped  bool   // its idempotency key was seen before: nothing was done
 	Late     bool   // its caller was not answered and had given up, or may have
 }
 
@@ -97,8 +97,8 @@ func NewDesk(o DeskOptions) *Desk {
 	return d
 }
 
-// Settings returns what the webhook adapter needs to work with a desk at url.
-// The token, when there is one, must be resolvable as tokenRef.
+// Settings returns what the webhook adapter needs to work with a desk at url,
+// but for the token: the caller adds its reference.
 func (d *Desk) Settings(url string, lookup bool) remote.Settings {
 	ticket := map[string]any{"ticket": "body.id", "state": "body.state"}
 	with := func(more map[string]any) map[string]any {
@@ -343,12 +343,15 @@ func (d *Desk) carryOut(m remote.Message, id, idempotency string, late bool) *De
 		t, e.Dropped = d.open(m, idempotency)
 	} else if t = d.find(id); t == nil {
 		return nil
+	} else if m.Note != nil {
+		e.Dropped = d.again(idempotency, t)
 	}
 	switch {
+	case e.Dropped:
 	case m.Note != nil:
 		t.Notes = append(t.Notes, m.Note.Text)
 		e.Note = m.Note.Seq
-	case !e.Dropped:
+	default:
 		t.show(m)
 	}
 	e.Ticket, e.State = t.ID, t.State
@@ -358,14 +361,27 @@ func (d *Desk) carryOut(m remote.Message, id, idempotency string, late bool) *De
 }
 
 func (d *Desk) open(m remote.Message, idempotency string) (t *DeskTicket, dropped bool) {
-	if t, ok := d.seen[idempotency]; ok && d.options.Deduplicate && idempotency != "" {
-		return t, true
+	if d.again(idempotency, nil) {
+		return d.seen[idempotency], true
 	}
 	t = &DeskTicket{ID: strconv.Itoa(len(d.tickets) + 1), Key: m.Key, State: "open", Notes: []string{}}
 	d.tickets = append(d.tickets, t)
 	d.byKey[m.Key] = append(d.byKey[m.Key], t)
 	d.seen[idempotency] = t
 	return t, false
+}
+
+// again reports whether the idempotency key was seen, where the desk minds it,
+// and remembers it for the ticket when there is one.
+func (d *Desk) again(idempotency string, t *DeskTicket) bool {
+	if !d.options.Deduplicate || idempotency == "" {
+		return false
+	}
+	_, seen := d.seen[idempotency]
+	if !seen && t != nil {
+		d.seen[idempotency] = t
+	}
+	return seen
 }
 
 func (t *DeskTicket) show(m remote.Message) {
