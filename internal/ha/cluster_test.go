@@ -1,9 +1,12 @@
 package ha_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,12 +18,33 @@ import (
 	"tieline/internal/hatest"
 )
 
-// virtual is a clock that follows the bubble's time. offset and step, if set,
-// suspend and step it.
-type virtual struct{ start time.Time }
+// To see which test fails without a rule: go test -args -without 8, or -args
+// -zero Grace for a rule that is a wait.
+var (
+	without = flag.Uint("without", 0, "leave out these safeguards: the sum of their ha.Rule numbers")
+	zero    = flag.String("zero", "", "set this field of ha.Timing to 0")
+)
 
-func (v virtual) Now() ha.Instant {
-	return ha.Instant{Boot: time.Since(v.start) + time.Hour, Wall: time.Now().Round(0)}
+func timing() ha.Timing {
+	t := ha.DefaultTiming()
+	if *zero != "" {
+		reflect.ValueOf(&t).Elem().FieldByName(*zero).SetInt(0)
+	}
+	return t
+}
+
+// virtual is one machine's clock. It follows the bubble's time, but can be
+// stepped by an administrator.
+type virtual struct {
+	start time.Time
+	step  atomic.Int64
+}
+
+func (v *virtual) Now() ha.Instant {
+	return ha.Instant{
+		Boot: time.Since(v.start) + time.Hour,
+		Wall: time.Now().Round(0).Add(time.Duration(v.step.Load())),
+	}
 }
 
 // cluster is a group of servers that run the real Runner over a database in
@@ -28,7 +52,7 @@ func (v virtual) Now() ha.Instant {
 type cluster struct {
 	t     *testing.T
 	db    *hatest.Database
-	clock ha.Clock
+	began time.Time
 
 	mu    sync.Mutex
 	nodes map[string]*node
@@ -43,6 +67,7 @@ type node struct {
 	cancel context.CancelFunc
 	done   chan error
 
+	clock    *virtual
 	dead     atomic.Bool
 	eligible atomic.Bool
 	reaches  atomic.Bool
@@ -51,6 +76,7 @@ type node struct {
 	deafWork atomic.Bool   // its work ignores its context and the drain
 	fails    atomic.Bool   // its work returns an error at once
 	finish   time.Duration // what its work needs to drain
+	pace     time.Duration // between its work's signs of progress; default 1 s
 	release  chan struct{} // lets deaf work return
 }
 
@@ -77,7 +103,7 @@ func bubble(t *testing.T, s ha.Settings, servers []string, f func(c *cluster)) {
 		db := hatest.NewDatabase()
 		db.Latency = func() time.Duration { return time.Millisecond }
 		db.AddConnector(conn, s, servers...)
-		c := &cluster{t: t, db: db, clock: virtual{time.Now()}, nodes: map[string]*node{}}
+		c := &cluster{t: t, db: db, began: time.Now(), nodes: map[string]*node{}}
 		defer c.stopAll()
 		f(c)
 	})
@@ -94,19 +120,20 @@ func (c *cluster) start(name string, options ...func(*node)) *node {
 }
 
 func (c *cluster) launch(name string, p *hatest.Process, options ...func(*node)) *node {
-	n := &node{name: name, proc: p, done: make(chan error, 1), release: make(chan struct{})}
+	n := &node{name: name, proc: p, done: make(chan error, 1), release: make(chan struct{}), clock: &virtual{start: c.began}}
 	n.eligible.Store(true)
 	n.reaches.Store(true)
 	for _, o := range options {
 		o(n)
 	}
 	n.runner = ha.New(ha.Config{
-		Server: name, Boot: p.Boot, Version: "test", Coordinator: p, Clock: c.clock,
+		Server: name, Boot: p.Boot, Version: "test", Coordinator: p, Clock: n.clock,
 		Work: func(ctx context.Context, t ha.Term) error { return c.work(ctx, n, t) },
 		Reports: func() []ha.Report {
 			return []ha.Report{{Connector: conn, Runs: 1, Eligible: n.eligible.Load(), Reaches: n.reaches.Load()}}
 		},
 		Wake: c.db.Wake, Woken: p.Woken(), Jitter: func() float64 { return 0.5 },
+		Timing: timing(), Without: ha.Rule(*without),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
@@ -117,12 +144,12 @@ func (c *cluster) launch(name string, p *hatest.Process, options ...func(*node))
 	return n
 }
 
-// startAll starts servers a second apart and lets them settle.
+// startAll starts servers one after another, out of phase, and lets them settle.
 func (c *cluster) startAll(names ...string) {
 	c.t.Helper()
 	for _, name := range names {
 		c.start(name)
-		time.Sleep(time.Second)
+		time.Sleep(1300 * time.Millisecond)
 	}
 	time.Sleep(100 * time.Second)
 	c.wantActive(names[0])
@@ -138,7 +165,7 @@ func (c *cluster) work(ctx context.Context, n *node, t ha.Term) error {
 		c.close(at, nil)
 		return errors.New("the work failed")
 	}
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(cmp.Or(n.pace, time.Second))
 	defer tick.Stop()
 	for {
 		select {
@@ -259,6 +286,15 @@ func (c *cluster) next(from time.Time, limit time.Duration) span {
 	}
 	c.t.Fatalf("nobody became Active within %v\n%s", limit, c.history())
 	return span{}
+}
+
+// afterHeartbeat sleeps until d after a server's next heartbeat.
+func (c *cluster) afterHeartbeat(server string, d time.Duration) {
+	was, _ := c.db.Server(server)
+	for row := was; row.Beat == was.Beat; row, _ = c.db.Server(server) {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(d)
 }
 
 // takeovers counts the changes of the lease to a server, since from.

@@ -27,20 +27,19 @@ type Knowledge struct {
 	jitter  func() float64
 
 	// The session.
-	open      bool
-	opened    time.Duration // when, for the session's age
-	presence  string
-	failures  int           // sessions lost in a row without a heartbeat answered
-	reopen    time.Duration // not before
-	asking    bool          // a call is under way
-	asked     Instant       // when it was sent
-	beatNow   bool
-	lastBeat  time.Duration
-	wantRead  bool
-	unsure    bool // a take-over's outcome is unknown until the next reading
-	number    int64
-	numbered  bool // number is the row's, as read
-	lastShown map[string]Report
+	open     bool
+	opened   time.Duration // when, for the session's age
+	presence string
+	failures int           // sessions lost in a row without a heartbeat answered
+	reopen   time.Duration // not before
+	asking   bool          // a call is under way
+	asked    Instant       // when it was sent
+	beatNow  bool
+	lastBeat time.Duration
+	wantRead bool
+	unsure   bool // a take-over's outcome is unknown until the next reading
+	number   int64
+	numbered bool // number is the row's, as read
 
 	// The latest reading.
 	group   Group
@@ -50,7 +49,8 @@ type Knowledge struct {
 	rows    map[string]Server
 	leases  map[string]Lease
 	order   map[string][]Member
-	mine    []string // connectors this server is a member of, sorted
+	own     map[string]Member // this server's memberships, by connector
+	mine    []string          // their connectors, sorted
 	servers map[string]*serverWatch
 	watches map[string]*leaseWatch
 
@@ -64,7 +64,8 @@ type Knowledge struct {
 	tenures  map[string]*tenure
 	jobs     map[string]*job
 	released map[string]letGo
-	failed   map[string]int // terms in a row that ended with an error
+	failed   map[string]int   // terms in a row that ended with an error
+	stalled  map[string]int64 // epoch of the term that ended because its work stood still
 	retry    map[string]time.Duration
 
 	ends      []End
@@ -93,12 +94,12 @@ type letGo struct {
 func NewKnowledge(self Self, timing Timing, without Rule, jitter func() float64) *Knowledge {
 	return &Knowledge{
 		self: self, timing: timing, without: without, jitter: jitter,
-		rows: map[string]Server{}, leases: map[string]Lease{}, order: map[string][]Member{},
+		rows: map[string]Server{}, leases: map[string]Lease{}, order: map[string][]Member{}, own: map[string]Member{},
 		servers: map[string]*serverWatch{}, watches: map[string]*leaseWatch{},
 		seenHeld: map[string]bool{}, granted: map[string]time.Duration{},
-		reports: map[string]Report{}, lastShown: map[string]Report{}, cutOff: map[string]time.Duration{},
+		reports: map[string]Report{}, cutOff: map[string]time.Duration{},
 		tenures: map[string]*tenure{}, jobs: map[string]*job{}, released: map[string]letGo{},
-		failed: map[string]int{}, retry: map[string]time.Duration{},
+		failed: map[string]int{}, stalled: map[string]int64{}, retry: map[string]time.Duration{},
 	}
 }
 
@@ -138,7 +139,7 @@ func (k *Knowledge) Reported(now Instant, reports []Report) {
 	clear(k.reports)
 	for _, r := range reports {
 		k.reports[r.Connector] = r
-		if shown, ok := k.lastShown[r.Connector]; !ok || shown.Runs != r.Runs || shown.Eligible != r.Eligible || shown.Reaches != r.Reaches {
+		if row, ok := k.own[r.Connector]; ok && (row.Runs != r.Runs || row.Eligible != r.Eligible || row.Reaches != r.Reaches) {
 			k.beatNow = k.beatNow || k.read && now.Boot-k.lastBeat >= time.Second
 		}
 		if _, since := k.cutOff[r.Connector]; r.Reaches {
@@ -243,6 +244,7 @@ func (k *Knowledge) index(g Group) {
 	clear(k.rows)
 	clear(k.leases)
 	clear(k.order)
+	clear(k.own)
 	k.mine = k.mine[:0]
 	for _, s := range g.Servers {
 		k.rows[s.Name] = s
@@ -253,6 +255,7 @@ func (k *Knowledge) index(g Group) {
 	for _, m := range g.Members {
 		if m.Server == k.self.Server {
 			k.mine = append(k.mine, m.Connector)
+			k.own[m.Connector] = m
 		}
 	}
 	slices.Sort(k.mine)
@@ -265,7 +268,7 @@ func (k *Knowledge) index(g Group) {
 }
 
 func (k *Knowledge) member(connector string) bool {
-	_, ok := slices.BinarySearch(k.mine, connector)
+	_, ok := k.own[connector]
 	return ok
 }
 

@@ -34,6 +34,9 @@ func (k *Knowledge) expire(s *step) {
 		}
 		left := t.trust(s.now, k.timing.Margin)
 		if left <= 0 {
+			if t.phase == working && k.stuck(s.now, t) {
+				k.stalled[c] = t.lease.Epoch
+			}
 			k.end(c, t, EndTrust)
 			continue
 		}
@@ -119,14 +122,18 @@ func (k *Knowledge) change(s *step) Ask {
 	return nil
 }
 
-// beat returns the next heartbeat, without its renewals.
+// beat returns the next heartbeat, without its renewals. Of the reports it takes
+// those that the rows do not show yet: an idle heartbeat writes one row.
 func (k *Knowledge) beat() Beat {
 	b := Beat{
 		Server: k.self.Server, Boot: k.self.Boot, Number: k.number + 1, Presence: k.presence,
 		Version: k.self.Version, Promised: k.promised(),
 	}
 	for _, c := range sorted(k.reports) {
-		b.Reports = append(b.Reports, k.reports[c])
+		r := k.reports[c]
+		if m, ok := k.own[c]; !k.read || ok && m.Reported(r) != m {
+			b.Reports = append(b.Reports, r)
+		}
 	}
 	return b
 }

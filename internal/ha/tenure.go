@@ -104,6 +104,8 @@ func (k *Knowledge) adopt(now Instant) {
 			t.phase, t.reason = releasing, ReasonWish
 		case !k.eligible(l.Connector) && k.others(now, l.Connector):
 			t.phase, t.reason = releasing, ReasonIneligible
+		case k.stalled[l.Connector] == l.Epoch && k.others(now, l.Connector):
+			t.phase, t.reason = releasing, ReasonFailed
 		case j != nil && j.ended >= 0 && now.Boot-j.ended > k.timing.Drain && k.others(now, l.Connector):
 			t.phase, t.reason = releasing, ReasonFailed
 		case j != nil:
@@ -158,9 +160,6 @@ func (k *Knowledge) renewed(b Beat) {
 		if t.phase == adopting {
 			t.phase = taken
 		}
-	}
-	for _, r := range b.Reports {
-		k.lastShown[r.Connector] = r
 	}
 }
 
