@@ -169,6 +169,14 @@ func (l Link) Suspect() (Link, bool) {
 	return l, true
 }
 
+// Yields reports whether the link's ticket may go on as that of the alert's next
+// occurrence: it is known and at rest but for what its alert was yet to tell it,
+// which the next occurrence takes the place of. Notes are told first.
+func (l Link) Yields() bool {
+	return l.Claim.ID == uuid.Nil && l.Stage == Settled && l.Ticket != "" &&
+		l.NotesDelivered >= l.NotesWanted && l.Parked == "" && l.Skipped == ""
+}
+
 // Want returns the link with a newer wanted revision; an older one changes nothing.
 func (l Link) Want(revision int64) Link {
 	l.Wanted = max(l.Wanted, revision)

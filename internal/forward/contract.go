@@ -80,8 +80,7 @@ type Links interface {
 	// becomes Skipped with the reason and this one Settled with the ticket
 	// (Ticket, TicketURL, Told and Heard of the previous link, Delivered 0),
 	// still claimed. ok is false when either changed meanwhile: the link must be
-	// Fresh under this claim, the previous one unclaimed, not parked, not skipped
-	// and not due.
+	// Fresh under this claim, and the previous one must yield (alert.Link.Yields).
 	Adopt(ctx context.Context, claim alert.ClaimID, link, previous alert.LinkID, reason string) (ok bool, err error)
 }
 

@@ -312,7 +312,7 @@ func TestRefireForConsultsTheLifeCycleTable(t *testing.T) {
 	settled := alert.Link{Progress: alert.Progress{Stage: alert.Settled, Ticket: "5", Told: "resolved"}}
 	table := map[string]connector.Refire{
 		"resolved": {Action: "reopen", Within: connector.Duration(time.Hour)},
-		"closed":   {Action: "linked"}, "cancelled": {Action: "new"}, "merged": {Action: "comment"},
+		"closed":   {Action: "linked"}, "cancelled": {Action: "new"}, "merged": {Action: "comment"}, "stalled": {Action: "comment"},
 	}
 	with := func(change func(l *alert.Link)) alert.Link {
 		l := settled
@@ -330,7 +330,10 @@ func TestRefireForConsultsTheLifeCycleTable(t *testing.T) {
 		{"heard otherwise", &forward.Previous{Link: with(func(l *alert.Link) { l.Heard = "closed" })}, forward.RefireLinked},
 		{"cancelled", &forward.Previous{Link: with(func(l *alert.Link) { l.Heard = "cancelled" })}, forward.RefireNew},
 		{"merged", &forward.Previous{Link: with(func(l *alert.Link) { l.Heard = "merged" })}, forward.RefireComment},
-		{"still at work", &forward.Previous{Link: with(func(l *alert.Link) { l.Wanted = 9 })}, forward.RefireWait},
+		{"claimed", &forward.Previous{Link: with(func(l *alert.Link) { l.Wanted, l.Claim.ID = 9, uuid.UUID{1} })}, forward.RefireWait},
+		{"not known", &forward.Previous{Link: with(func(l *alert.Link) { l.Stage = alert.Verify })}, forward.RefireWait},
+		{"close not told", &forward.Previous{Link: with(func(l *alert.Link) { l.Wanted, l.Told = 9, "stalled" })}, forward.RefireComment},
+		{"close not told, no rule for open", &forward.Previous{Link: with(func(l *alert.Link) { l.Wanted, l.Told = 9, "open" })}, forward.RefireWait},
 		{"parked", &forward.Previous{Link: with(func(l *alert.Link) { l.Parked = "no" })}, forward.RefireLinked},
 		{"no ticket", &forward.Previous{Link: with(func(l *alert.Link) { l.Ticket = "" })}, forward.RefireNew},
 	}

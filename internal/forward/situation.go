@@ -153,28 +153,46 @@ func (v Verdict) Outcome(hold alert.Hold, settle time.Duration) alert.Outcome {
 }
 
 // RefireFor consults the life cycle table for a Fresh link whose alert fired
-// before.
+// before. A ticket whose closing is still to be told goes on as the open one it
+// is, where the table says so; else its closing is waited for.
 func RefireFor(p *Previous, m Mapping) Refire {
-	if p == nil || p.Link.Ticket == "" || p.Link.Skipped != "" {
+	if p == nil || p.Link.Ticket == "" || p.Link.Skipped != "" || !usesTickets(m) {
 		return RefireNew
 	}
-	state := p.Link.Heard
+	l := p.Link
+	if l.Parked == "" && !l.Yields() && l.Due() {
+		return RefireWait
+	}
+	state := l.Heard
 	if state == "" {
-		state = p.Link.Told
+		state = l.Told
 	}
 	rule := m.Refire(m.StateClass(state))
 	action := Refire(rule.Action)
-	if action != RefireReopen && action != RefireComment {
-		if action == RefireLinked {
-			return RefireLinked
+	switch {
+	case action != RefireReopen && action != RefireComment:
+		if l.Parked == "" && l.Due() {
+			return RefireWait
 		}
-		return RefireNew
-	}
-	if within := time.Duration(rule.Within); within > 0 && p.Ago > within || p.Link.Parked != "" {
+		if action != RefireLinked {
+			return RefireNew
+		}
 		return RefireLinked
-	}
-	if p.Link.Claim.ID != (alert.ClaimID{}) || p.Link.Due() {
+	case rule.Within > 0 && p.Ago > time.Duration(rule.Within), l.Parked != "":
+		return RefireLinked
+	case l.Claim.ID != (alert.ClaimID{}):
 		return RefireWait
 	}
 	return action
+}
+
+// usesTickets reports whether the table has any use for an earlier ticket.
+func usesTickets(m Mapping) bool {
+	for _, class := range []string{"open", "resolved", "closed", "cancelled", "merged"} {
+		switch Refire(m.Refire(class).Action) {
+		case RefireReopen, RefireComment, RefireLinked:
+			return true
+		}
+	}
+	return false
 }

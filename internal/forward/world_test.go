@@ -67,14 +67,21 @@ func bubble(t *testing.T, change func(w *world), test func(t *testing.T, w *worl
 		}
 		setup := w.setup
 		w.setups = forwardtest.NewSetups(&setup)
+		defer w.stop()
 		test(t, w)
-		for _, s := range w.all {
-			s.lose()
-			if err := s.f.Close(context.Background()); err != nil {
-				t.Errorf("Close: %v", err)
-			}
-		}
 	})
+}
+
+// stop ends all servers, so that no goroutine is left in the bubble.
+func (w *world) stop() {
+	for _, s := range w.all {
+		_ = s.lose()
+	}
+	for _, s := range w.all {
+		if err := s.f.Close(context.Background()); err != nil {
+			w.t.Errorf("Close: %v", err)
+		}
+	}
 }
 
 // activate makes a server the Active and starts its term.

@@ -170,10 +170,7 @@ func Gone() *remote.Failure {
 // call is one call's life: it arrives, is carried out, and is answered or not.
 func call[T any](ctx context.Context, r *Remote, c Call, do func() (T, error)) (answer T, err error) {
 	c.At = time.Now()
-	r.mu.Lock()
-	r.calls = append(r.calls, c)
-	b := r.on(c)
-	r.mu.Unlock()
+	b := r.arrive(c)
 	if !pass(ctx, b.Take) {
 		return answer, &remote.Failure{Class: remote.Unknown, Msg: "desk: no answer", Err: ctx.Err()}
 	}
@@ -200,6 +197,14 @@ func call[T any](ctx context.Context, r *Remote, c Call, do func() (T, error)) (
 		return none, &remote.Failure{Class: remote.Unknown, Msg: "desk: no answer", Err: ctx.Err()}
 	}
 	return answer, err
+}
+
+// arrive notes the call and tells what becomes of it, which may be a panic.
+func (r *Remote) arrive(c Call) Behaviour {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, c)
+	return r.on(c)
 }
 
 func pass(ctx context.Context, d time.Duration) bool {

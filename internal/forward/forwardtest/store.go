@@ -269,8 +269,7 @@ func (s *Store) NextDue(ctx context.Context, connector string) (wait time.Durati
 func (s *Store) Adopt(ctx context.Context, claim alert.ClaimID, link, previous alert.LinkID, reason string) (ok bool, err error) {
 	err = s.do(ctx, "Adopt", func() error {
 		l, p := s.links[link], s.links[previous]
-		free := p.Claim.ID == uuid.Nil && p.Parked == "" && p.Skipped == "" && !p.Due()
-		if l.Claim.ID != claim || l.Stage != alert.Fresh || !free {
+		if l.Claim.ID != claim || l.Stage != alert.Fresh || !p.Yields() {
 			return nil
 		}
 		ok, p.Skipped = true, reason

@@ -257,6 +257,13 @@ func (s *Store) Edit(id alert.LinkID, f func(l *alert.Link)) {
 	l.touch(0)
 }
 
+// Delay makes a link due that much later, as the document's wait before a close does.
+func (s *Store) Delay(id alert.LinkID, d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.links[id].touch(d)
+}
+
 // Recorded is what became of a link's outcomes, in order.
 func (s *Store) Recorded(connector string, id alert.ID) []alert.Recorded {
 	s.mu.Lock()
