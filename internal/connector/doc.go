@@ -20,6 +20,10 @@
 // labels.env or labels["env"] is an error, and a subscription with an error does
 // not match: ask has(labels.env) first, or write labels[?"env"].orValue("").
 //
+// The subscription decides when a connector begins to forward an alert. A ticket
+// that was opened hears of every later change, the close above all, whether or
+// not the subscription still matches.
+//
 // Templates have trim, join, link, default, upper, lower and truncate:
 //
 //	{{ .Summary | trim | truncate 200 }}

@@ -17,7 +17,7 @@ import (
 const (
 	DefaultDeadline = 1900 * time.Millisecond // the answer is to be there within 2 s
 	DefaultBatch    = 2000
-	DefaultFlights  = 1
+	DefaultFlights  = 2 // PostgreSQL took in 10 to 60 % more with two than with one, and no more with three
 	DefaultWaiting  = 50_000
 )
 

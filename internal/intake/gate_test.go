@@ -18,7 +18,7 @@ import (
 
 func newGate(t *testing.T, s *fakeStore, change ...func(*Config)) *Gate {
 	t.Helper()
-	cfg := Config{Store: s, Router: NewRouter(), Server: "one"}
+	cfg := Config{Store: s, Router: NewRouter(), Server: "one", Flights: 1}
 	for _, f := range change {
 		f(&cfg)
 	}
