@@ -61,7 +61,10 @@ func Run(t *testing.T, h Harness) {
 			"list":     testList,
 			"canceled": testCanceled,
 		} {
-			t.Run(name, func(t *testing.T) { test(t, newBench(t, h)) })
+			t.Run(name, func(t *testing.T) {
+				t.Parallel() // a real remote takes its time
+				test(t, newBench(t, h))
+			})
 		}
 	})
 	if h.Broken != nil {

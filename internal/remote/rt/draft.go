@@ -10,7 +10,7 @@ import (
 	"tieline/internal/alert"
 )
 
-// maxSubject is the width of Request Tracker's column, in characters.
+// maxSubject is how much of a subject Request Tracker keeps, in bytes.
 const maxSubject = 200
 
 // atCreate are the fields of Request Tracker itself that are set when a ticket
@@ -64,10 +64,14 @@ func (a *Adapter) wanted(d alert.Draft) wanted {
 // without a blank in their place, and cuts what is too long.
 func subject(s string) string {
 	s = strings.Join(strings.Fields(clean(s)), " ")
-	for utf8.RuneCountInString(s) > maxSubject {
-		s = string([]rune(s)[:maxSubject-1]) + "…"
+	if len(s) <= maxSubject {
+		return s
 	}
-	return s
+	end := maxSubject - len("…")
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return strings.TrimSpace(s[:end]) + "…"
 }
 
 // clean makes a text storable in every database Request Tracker runs on.

@@ -2,6 +2,7 @@ package rt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -206,8 +207,11 @@ func (a *Adapter) comment(ctx context.Context, id, marker, text string) error {
 	}
 	body := map[string]string{"Subject": marker, "Content": clean(text), "ContentType": "text/plain"}
 	err = a.send(ctx, "comment on ticket "+id, http.MethodPost, "/ticket/"+id+"/comment", "", body, nil)
-	if remote.Status(err) == http.StatusNotFound {
-		return remote.Gone(id)
+	if err != nil && remote.AsFailure(err).Class == remote.Permanent {
+		// Of a ticket that is not there, it says that permission is denied.
+		if _, _, missing := a.ticket(ctx, id); errors.Is(missing, remote.ErrGone) {
+			return missing
+		}
 	}
 	return err
 }
