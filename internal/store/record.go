@@ -21,7 +21,9 @@ var recordInput = []engine.Column{
 }
 
 // recordText does what alert.Link.Record does for outcomes whose claim stands
-// and whose link has no evidence; recordEach does the others.
+// and whose link has no evidence; recordEach does the others. The claim is
+// compared in a way that no index offers: links are to be found by their keys,
+// as all of a batch carry one claim.
 const recordText = `
 UPDATE link SET stage = input.stage,
 	ticket = CASE WHEN input.ticket = '' THEN link.ticket ELSE input.ticket END,
@@ -40,7 +42,7 @@ UPDATE link SET stage = input.stage,
 		ELSE (SELECT now FROM clock) + input.delay END
 FROM input
 WHERE link.alert_id = input.alert_id AND link.connector = input.connector AND link.side = input.side
-  AND link.claim_id = input.claim AND link.evidence = ''`
+  AND link.claim_id IS NOT DISTINCT FROM input.claim AND link.evidence = ''`
 
 // Record implements forward.Links.
 func (db *DB) Record(ctx context.Context, term ha.Term, entries []forward.Entry) ([]alert.Recorded, error) {
