@@ -97,16 +97,20 @@ func openStore(t *testing.T, url string) *store.DB {
 
 func rawOpen(t *testing.T, url string) *sql.DB {
 	t.Helper()
-	driver, dsn := "pgx", url
-	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		driver, dsn = "sqlite", sqlite.DSN(path)
-	}
-	raw, err := sql.Open(driver, dsn)
+	raw, err := sql.Open(rawName(url))
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
 	t.Cleanup(func() { _ = raw.Close() })
 	return raw
+}
+
+// rawName is what database/sql opens an engine's URL by.
+func rawName(url string) (driver, dsn string) {
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		return "sqlite", sqlite.DSN(path)
+	}
+	return "pgx", url
 }
 
 func (f *fixture) exec(text string, args ...any) {

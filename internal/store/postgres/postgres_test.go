@@ -9,3 +9,5 @@ import (
 func TestConformance(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) string { return storetest.FreshPostgres(t) })
 }
+
+func BenchmarkStore(b *testing.B) { storetest.Bench(b, storetest.FreshPostgres) }

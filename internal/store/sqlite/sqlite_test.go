@@ -8,5 +8,9 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "tieline.db") })
+	storetest.Run(t, func(t *testing.T) string { return fresh(t) })
 }
+
+func BenchmarkStore(b *testing.B) { storetest.Bench(b, fresh) }
+
+func fresh(tb testing.TB) string { return "sqlite:" + filepath.Join(tb.TempDir(), "tieline.db") }
