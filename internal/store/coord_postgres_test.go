@@ -203,3 +203,47 @@ func TestAwaitFailsWithItsConnection(t *testing.T) {
 		t.Error("await granted a presence whose holder lives, because its own connection died")
 	}
 }
+
+func TestDoubtGoesOnWhereItStopped(t *testing.T) {
+	url := freshPostgres(t)
+	db := open(t, url)
+	addConnector(t, db, "desk")
+	join(t, db, "north")
+	s := openSession(t, db, "north")
+	l := mustTake(t, s, "desk", "north")
+	const links = 5000 // more than two steps
+	run(t, db, `INSERT INTO link (alert_id, connector, side, stage, ticket, ticket_url, twins, told, delivered, notes_delivered,
+		attempts, failure, parked, skipped, wanted, notes_wanted, heard, claim_epoch, hold_epoch, hold_until, evidence,
+		not_before, created_at, changed_at, delivered_at)
+		SELECT gen_random_uuid(), 'desk', 'remote', 'settled', '1', '', '', '', 1, 0, 0, '', '', '', 1, 0, '', 0, 0, 0, '', 0, 1, 1, 1
+		FROM generate_series(1, $1)`, links)
+	doubted := func() (n int) {
+		t.Helper()
+		err := db.engine.Read.QueryRowContext(t.Context(), `SELECT count(*) FROM link WHERE stage = 'verify'
+			AND due_at IS NOT NULL AND hold_epoch = $1`, l.Epoch+ha.EpochJump).Scan(&n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	frozen := freeze(t, url, "SELECT FROM link LIMIT 1 FOR UPDATE")
+	if err := s.Doubt(t.Context(), "desk", l.Epoch, "restored"); err == nil || errors.Is(err, ha.ErrLost) {
+		t.Fatalf("doubt beside a locked link: %v, want an unknown outcome", err)
+	}
+	if n := doubted(); n != links-1 {
+		t.Errorf("the first call put %d links in doubt, want all but the locked one of %d", n, links)
+	}
+	if g, err := s.Read(t.Context()); err != nil || leaseOf(g, "desk") != l {
+		t.Errorf("the lease moved without its links: %+v, %v", leaseOf(g, "desk"), err)
+	}
+	_ = frozen.Close(t.Context())
+	if err := s.Doubt(t.Context(), "desk", l.Epoch, "restored"); err != nil {
+		t.Fatal(err)
+	}
+	if n := doubted(); n != links {
+		t.Errorf("%d of %d links are in doubt", n, links)
+	}
+	if g, err := s.Read(t.Context()); err != nil || leaseOf(g, "desk").Epoch != l.Epoch+ha.EpochJump {
+		t.Errorf("the lease after the doubt: %+v, %v", leaseOf(g, "desk"), err)
+	}
+}

@@ -28,7 +28,7 @@ const (
 	lockTimeout      = time.Second
 	statementTimeout = 5 * time.Second
 	frozenTimeout    = 2 * time.Second
-	doubtTimeout     = time.Minute // a move to a new history may touch every link
+	doubtStep        = 2000 // links put in doubt by one statement; a tenth of a second's worth
 	connectTimeout   = 5 * time.Second
 	closeTimeout     = 2 * time.Second
 	// awaitPiece bounds one wait for a presence: the waiting statement holds back
@@ -109,6 +109,11 @@ func (c *Coordinator) Await(ctx context.Context, name string, held func()) error
 		// The database ends each piece; the deadline only ends a dead connection's.
 		piece, cancel := context.WithTimeout(ctx, awaitPiece+10*time.Second)
 		_, err := conn.Exec(piece, `SELECT pg_advisory_xact_lock_shared($1)`, key)
+		if err == nil {
+			// A database that shuts down ends the holder and this waiter one after the
+			// other: a grant counts only if this connection outlives it.
+			_, err = conn.Exec(piece, `SELECT 1`)
+		}
 		cancel()
 		if !isCode(err, codeLockTimeout) {
 			return ended(ctx, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"tieline/internal/ha"
@@ -13,7 +14,7 @@ import (
 )
 
 // session is one coordination connection. Each of its statements is a
-// transaction of its own, but Doubt's.
+// transaction of its own.
 type session struct {
 	owner        *Coordinator
 	conn         *pgx.Conn
@@ -127,26 +128,21 @@ func (s *session) Release(ctx context.Context, r ha.Release) error {
 	return wrapSwap("release the lease", err)
 }
 
+// Doubt puts the links in doubt in steps of a transaction each, so that a call
+// that ends early has achieved something and the next goes on, then the rest
+// together with the lease. Links in doubt too early are harmless: the lease
+// still names the old history, so that nobody can claim any.
 func (s *session) Doubt(ctx context.Context, connector string, epoch int64, newIdentity string) error {
-	tx, err := s.conn.Begin(ctx)
-	if err != nil {
-		return wrap("doubt", err)
+	from := uuid.Nil.String()
+	for done := doubtStep; done == doubtStep; {
+		err := s.conn.QueryRow(ctx, doubtStepQuery, connector, epoch, newIdentity, int64(ha.EpochJump), doubtStep, from).
+			Scan(&done, &from)
+		if err != nil {
+			return wrap("doubt", err)
+		}
 	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after Commit it does nothing
-	_, err = tx.Exec(ctx, `SELECT set_config('statement_timeout', $1, true)`, fmt.Sprint(doubtTimeout.Milliseconds()))
-	if err != nil {
-		return wrap("doubt", err)
-	}
-	var wish, notified string
-	err = tx.QueryRow(ctx, doubtQuery, connector, epoch, newIdentity, int64(ha.EpochJump),
-		string(ha.ReasonIdentity)).Scan(&epoch, &wish, &notified)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return ha.ErrLost
-	}
-	if err != nil {
-		return wrap("doubt", err)
-	}
-	return wrap("doubt", tx.Commit(ctx))
+	_, _, err := s.swap(ctx, doubtQuery, connector, epoch, newIdentity, int64(ha.EpochJump), string(ha.ReasonIdentity))
+	return wrapSwap("doubt", err)
 }
 
 // swap runs a compare-and-swap on a lease and returns the epoch and the wish it left.

@@ -141,26 +141,50 @@ noted AS (
 )
 SELECT r.epoch, r.wish, pg_notify('` + Channel + `', 'lease')::text FROM released r`
 
-// doubtQuery is ha.Lease.Doubted, and alert.Link.Doubt for its links (rule L8). It may touch every link of the connector.
+// doubtSet is alert.Link.Doubt on link k; j names the epoch of the hold, and when.
+const doubtSet = `
+	stage = CASE WHEN k.stage IN ('fresh', 'looked', 'uncertain') THEN 'uncertain' ELSE 'verify' END,
+	hold_epoch = j.epoch, hold_until = 0, changed_at = j.since,
+	due_at = CASE WHEN k.parked = '' AND k.claim_id IS NULL THEN coalesce(k.due_at, j.since) END`
+
+// doubtStepQuery puts up to $5 links in doubt, those from alert $6 on, while the
+// lease still shows the old history. The hold's epoch marks those done.
+const doubtStepQuery = `
+WITH j AS (
+	SELECT epoch + $4 AS epoch, ` + engine.Now + ` AS since FROM lease
+	WHERE connector = $1 AND epoch = $2 AND identity NOT IN ('', $3)
+),
+todo AS (
+	SELECT k.alert_id, k.side FROM link k, j
+	WHERE k.alert_id >= $6 AND k.connector = $1 AND k.skipped = '' AND k.hold_epoch <> j.epoch
+	ORDER BY k.alert_id LIMIT $5 FOR UPDATE OF k SKIP LOCKED
+),
+doubted AS (
+	UPDATE link k SET ` + doubtSet + `
+	FROM todo t, j
+	WHERE k.alert_id = t.alert_id AND k.connector = $1 AND k.side = t.side
+	RETURNING k.alert_id
+)
+SELECT count(*), coalesce(max(alert_id::text), '') FROM doubted`
+
+// doubtQuery is ha.Lease.Doubted, with alert.Link.Doubt for the links not yet in
+// doubt (rule L8).
 const doubtQuery = `
-WITH jumped AS (
+WITH j AS (
 	UPDATE lease SET epoch = epoch + $4, beat = 0, server = '', boot = '', successor = '', identity = $3,
 		since = ` + engine.Now + `
 	WHERE connector = $1 AND epoch = $2 AND identity NOT IN ('', $3)
 	RETURNING *
 ),
 doubted AS (
-	UPDATE link k SET
-		stage = CASE WHEN k.stage IN ('fresh', 'looked', 'uncertain') THEN 'uncertain' ELSE 'verify' END,
-		hold_epoch = j.epoch, hold_until = 0, changed_at = j.since,
-		due_at = CASE WHEN k.parked = '' AND k.claim_id IS NULL THEN coalesce(k.due_at, j.since) END
-	FROM jumped j
-	WHERE k.connector = j.connector AND k.skipped = ''
+	UPDATE link k SET ` + doubtSet + `
+	FROM j
+	WHERE k.connector = j.connector AND k.skipped = '' AND k.hold_epoch <> j.epoch
 ),
 noted AS (
 	INSERT INTO availability_event (connector, epoch, at, from_server, to_server, reason, who)
 	SELECT j.connector, j.epoch, j.since, coalesce((SELECT l.server FROM lease l WHERE l.connector = j.connector), ''),
 		'', $5, ''
-	FROM jumped j
+	FROM j
 )
-SELECT j.epoch, j.wish, pg_notify('` + Channel + `', 'lease')::text FROM jumped j`
+SELECT j.epoch, j.wish, pg_notify('` + Channel + `', 'lease')::text FROM j`

@@ -1,0 +1,95 @@
+package store
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tieline/internal/ha"
+)
+
+// ownPostgres starts a PostgreSQL server for one test, which may restart it.
+func ownPostgres(t *testing.T) (url string, command func(verb string)) {
+	t.Helper()
+	script, err := filepath.Abs("../../test/peers/postgres.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "tieline-restart-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { // the server runs as another user
+		t.Fatal(err)
+	}
+	call := func(verb string) string {
+		out, err := exec.Command(script, verb, dir).Output()
+		if err != nil {
+			var exit *exec.ExitError
+			if errors.As(err, &exit) {
+				t.Fatalf("%s %s: %v\n%s", script, verb, err, exit.Stderr)
+			}
+			t.Fatalf("%s %s: %v", script, verb, err)
+		}
+		return string(out)
+	}
+	t.Cleanup(func() {
+		call("destroy")
+		_ = os.RemoveAll(dir)
+	})
+	for line := range strings.Lines(call("start")) {
+		name, value, _ := strings.Cut(strings.TrimSpace(strings.TrimPrefix(line, "export ")), "=")
+		if name == "PG_URL" {
+			url = strings.Trim(value, `'"`)
+		}
+	}
+	if url == "" {
+		t.Fatalf("%s told no PG_URL", script)
+	}
+	return url, func(verb string) { call(verb) }
+}
+
+func TestSessionsAfterARestartOfPostgres(t *testing.T) {
+	url, postgres := ownPostgres(t)
+	db := open(t, url)
+	addConnector(t, db, "desk")
+	join(t, db, "north")
+	s := openSession(t, db, "north")
+	mustBeat(t, s, beatOf("north", 1, s))
+	l := mustTake(t, s, "desk", "north")
+	heard := listen(t, db)
+	until(t, db, "ready", heard)
+	waitFor(t, db, `SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tieline listen' AND query LIKE 'LISTEN%'`)
+	held, answer := await(t.Context(), db.Coordinator(), s.Presence())
+	within(t, "seeing the presence held", held)
+
+	postgres("restart")
+
+	if a := within(t, "the waiter's answer", answer); a.err == nil {
+		t.Error("the restart was taken for the holder's death")
+	}
+	if _, err := s.Beat(t.Context(), beatOf("north", 2, s)); err == nil || errors.Is(err, ha.ErrReplaced) || errors.Is(err, ha.ErrBeat) {
+		t.Errorf("beat on the old connection: %v, want an unknown outcome", err)
+	}
+	began := time.Now()
+	again := openSession(t, db, "north")
+	b := beatOf("north", 2, again)
+	b.Renew = []ha.Renewal{{Connector: "desk", Epoch: l.Epoch, Promised: time.Minute}}
+	g := mustBeat(t, again, b)
+	t.Logf("a new session beat %v after it was opened", time.Since(began))
+	if got := leaseOf(g, "desk"); got.Server != "north" || got.Epoch != l.Epoch || got.Beat != 1 || got.Identity != g.Identity {
+		t.Errorf("the lease after the restart: %+v, identity %s", got, g.Identity)
+	}
+	if again.Presence() == "" || again.Presence() == s.Presence() {
+		t.Errorf("presence %q after the restart, %q before", again.Presence(), s.Presence())
+	}
+	for topic := range heard {
+		if topic == TopicRefresh {
+			break
+		}
+	}
+}
