@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -20,14 +21,15 @@ import (
 // pooler is a transaction pooler: it lends each transaction of its clients the
 // backend of one of a few connections, in turn.
 type pooler struct {
-	t    *testing.T
-	free chan *pgconn.HijackedConn
+	address string // where it listens
+	free    chan *pgconn.HijackedConn
+	trips   atomic.Int64 // round trips so far
 }
 
-// startPooler starts one with n backends and returns where it listens.
-func startPooler(t *testing.T, url string, n int) (address string) {
+// startPooler starts one with n backends.
+func startPooler(t *testing.T, url string, n int) *pooler {
 	t.Helper()
-	p := &pooler{t: t, free: make(chan *pgconn.HijackedConn, n)}
+	p := &pooler{free: make(chan *pgconn.HijackedConn, n)}
 	for range n {
 		conn, err := pgconn.Connect(t.Context(), url)
 		if err != nil {
@@ -64,7 +66,8 @@ func startPooler(t *testing.T, url string, n int) (address string) {
 			_ = backend.Conn.Close()
 		}
 	})
-	return l.Addr().String()
+	p.address = l.Addr().String()
+	return p
 }
 
 // serve lets a client in, as whom it announces itself, and runs its transactions.
@@ -122,6 +125,7 @@ func (p *pooler) transaction(client *pgproto3.Backend) error {
 
 // answer passes a backend's answers on; done is false within a transaction.
 func (p *pooler) answer(client *pgproto3.Backend, server *pgconn.HijackedConn) (done bool, err error) {
+	p.trips.Add(1)
 	for {
 		msg, err := server.Frontend.Receive()
 		if err != nil {
@@ -153,25 +157,48 @@ func (l *logText) String() string {
 }
 
 // pooled returns a coordinator that reaches the database through a pooler.
-func pooled(t *testing.T, url string, backends int) (*postgres.Coordinator, *logText) {
+func pooled(t *testing.T, url string, backends int) (*postgres.Coordinator, *pooler, *logText) {
 	t.Helper()
 	c, err := postgres.Config(url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := startPooler(t, url, backends)
+	p := startPooler(t, url, backends)
 	c.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		return (&net.Dialer{}).DialContext(ctx, "tcp", p.address)
 	}
 	log := &logText{}
-	return postgres.NewCoordinator(c, nil, slog.New(slog.NewTextHandler(log, nil))), log
+	return postgres.NewCoordinator(c, nil, slog.New(slog.NewTextHandler(log, nil))), p, log
+}
+
+func TestHeartbeatIsOneRoundTrip(t *testing.T) {
+	url := freshPostgres(t)
+	db := open(t, url)
+	addConnector(t, db, "desk")
+	join(t, db, "north")
+	c, p, _ := pooled(t, url, 1)
+	s, err := c.Open(t.Context(), "north", "north-boot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for n := range int64(3) {
+		b := beatOf("north", n+1, s)
+		b.Renew = []ha.Renewal{{Connector: "desk", Epoch: 1}}
+		b.Reports = []ha.Report{{Connector: "desk", Runs: n}}
+		before := p.trips.Load()
+		mustBeat(t, s, b)
+		if trips := p.trips.Load() - before; trips != 1 {
+			t.Errorf("heartbeat %d took %d round trips", n+1, trips)
+		}
+	}
 }
 
 func TestNoPresenceBehindATransactionPooler(t *testing.T) {
 	url := freshPostgres(t)
 	db := open(t, url)
 	join(t, db, "north")
-	c, log := pooled(t, url, 3)
+	c, _, log := pooled(t, url, 3)
 	number := int64(0)
 	beat := func(s ha.Session) error {
 		number++
@@ -211,7 +238,7 @@ func TestNoPresenceBehindATransactionPooler(t *testing.T) {
 }
 
 func TestPoolerIsSeenWhenASessionOpens(t *testing.T) {
-	c, log := pooled(t, freshPostgres(t), 1)
+	c, _, log := pooled(t, freshPostgres(t), 1)
 	s, err := c.Open(t.Context(), "north", "north-boot")
 	if err != nil {
 		t.Fatal(err)
