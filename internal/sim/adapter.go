@@ -69,6 +69,7 @@ func request[T any](ctx context.Context, a adapter, kind, about string, key aler
 		link = p.w.linkOf(key)
 		win = p.w.check.sending(p, kind, link)
 	}
+	p.w.reached(p, kind, false)
 	if err := p.pass(); err != nil {
 		return none, err
 	}
@@ -80,7 +81,7 @@ func request[T any](ctx context.Context, a adapter, kind, about string, key aler
 	time.AfterFunc(v.there, func() {
 		got := serve(a, v, kind, about, do)
 		if write && got.err == nil {
-			p.w.check.executed(link, win)
+			p.w.check.executed(kind, link, win)
 		}
 		if !v.lost {
 			time.AfterFunc(v.back, func() { ch <- got })
@@ -101,6 +102,7 @@ func request[T any](ctx context.Context, a adapter, kind, about string, key aler
 	if write && got.err != nil && remote.AsFailure(got.err).Class == remote.Unknown {
 		p.w.check.unknown(link)
 	}
+	p.w.reached(p, kind, true)
 	if err := p.pass(); err != nil {
 		return none, err
 	}
@@ -193,6 +195,17 @@ func (a lookAdapter) Merge(ctx context.Context, survivor, twin string) error {
 		return true, nil
 	})
 	return err
+}
+
+func (a lookAdapter) List(ctx context.Context, _ string) ([]alert.Ticket, string, error) {
+	tickets, err := request(ctx, a.adapter, "list", "", "", false, func(k *Desk) ([]alert.Ticket, error) {
+		var out []alert.Ticket
+		for _, t := range k.tickets {
+			out = append(out, t.view())
+		}
+		return out, nil
+	})
+	return tickets, "", err
 }
 
 func (a lookAdapter) keyOf(ticket string) alert.Key {

@@ -28,6 +28,7 @@ type checker struct {
 	uncertain map[alert.LinkID]bool     // a write's outcome was unknown, or its claim expired
 	takes     []takeOver
 	sends     int
+	seen      map[string]int     // how often what happened, to know what schedules exercise
 	works     map[*Process]int64 // epoch that the process works under now
 	lastSend  time.Time
 }
@@ -58,7 +59,7 @@ type takeOver struct {
 func newChecker(w *World) *checker {
 	return &checker{
 		w: w, epochs: map[string]int64{}, windows: map[alert.ClaimID]*sendWindow{}, byLink: map[alert.LinkID][]alert.ClaimID{},
-		held: map[holding]alert.ClaimID{}, beyond: map[alert.LinkID]bool{}, uncertain: map[alert.LinkID]bool{}, works: map[*Process]int64{},
+		held: map[holding]alert.ClaimID{}, beyond: map[alert.LinkID]bool{}, uncertain: map[alert.LinkID]bool{}, works: map[*Process]int64{}, seen: map[string]int{},
 	}
 }
 
@@ -68,6 +69,9 @@ func (c *checker) found(format string, args ...any) {
 	c.findings = append(c.findings, text)
 	c.w.trace.note("VIOLATION " + text)
 }
+
+// count notes that something worth exercising happened. The caller holds the mutex.
+func (c *checker) count(what string) { c.seen[what]++ }
 
 func (c *checker) broken() bool {
 	c.mu.Lock()
@@ -99,14 +103,24 @@ func (c *checker) taken(from, l ha.Lease, reason ha.Reason) {
 	t := takeOver{at: time.Now(), from: from.Server, to: l.Server, epoch: l.Epoch, reason: reason}
 	t.needless = from.Server != "" && c.w.well(from.Boot)
 	c.takes = append(c.takes, t)
+	c.count("take-over: " + string(reason))
+	if t.needless {
+		c.count("take-over from a healthy server")
+	}
 	c.w.trace.note(fmt.Sprintf("%s takes epoch %d from %q (%s)", l.Boot, l.Epoch, from.Boot, reason))
 }
 
 func (c *checker) released(from ha.Lease, rel ha.Release) {
+	c.mu.Lock()
+	c.count("release: " + string(rel.Reason))
+	c.mu.Unlock()
 	c.w.trace.note(fmt.Sprintf("%s releases epoch %d to %q (%s)", from.Boot, rel.Epoch, rel.Successor, rel.Reason))
 }
 
 func (c *checker) doubted(l ha.Lease) {
+	c.mu.Lock()
+	c.count("database's history changed")
+	c.mu.Unlock()
 	c.w.trace.note(fmt.Sprintf("the database's history changed: epoch %d", l.Epoch))
 }
 
@@ -180,11 +194,13 @@ func (c *checker) sending(p *Process, kind string, link alert.LinkID) *sendWindo
 }
 
 // executed is called when the desk carries a write out.
-func (c *checker) executed(link alert.LinkID, w *sendWindow) {
+func (c *checker) executed(kind string, link alert.LinkID, w *sendWindow) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.count("desk: " + kind)
 	if w != nil && time.Since(w.at) >= w.length+settle {
 		c.beyond[link] = true
+		c.count("write later than settling allows")
 	}
 }
 
@@ -193,12 +209,15 @@ func (c *checker) unknown(link alert.LinkID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.uncertain[link] = true
+	c.count("unknown outcome")
 }
 
 // recorded is called inside the statement that records an outcome.
-func (c *checker) recorded(p *Process, o alert.Outcome) {
+func (c *checker) recorded(p *Process, o alert.Outcome, r alert.Recorded) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.count("recorded: " + string(r))
+	c.count("stage recorded: " + string(o.Stage))
 	if w := c.windows[o.Claim]; w != nil {
 		w.done[o.LinkID] = true
 	}
@@ -210,6 +229,7 @@ func (c *checker) expired(p *Process, link alert.LinkID, claim alert.ClaimID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.uncertain[link] = true
+	c.count("claim expired")
 	if w := c.windows[claim]; w != nil && w.open(link) {
 		c.found("C4: %s expires a claim of %s while %s may send for %v more",
 			p.boot, c.w.nameOf(link), w.p.boot, w.length-time.Since(w.at))
@@ -227,8 +247,8 @@ func (c *checker) working(p *Process, t ha.Term, on bool) {
 	}
 }
 
-// works1 reports whether a process works under an epoch.
-func (c *checker) works1(boot string, epoch int64) bool {
+// isWorking reports whether a process works under an epoch.
+func (c *checker) isWorking(boot string, epoch int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for p, e := range c.works {

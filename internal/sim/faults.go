@@ -141,12 +141,7 @@ func freezeFault(w *World, r *roll, h *Host) (string, func()) {
 		if p == nil {
 			return
 		}
-		w.trace.note("freeze " + p.boot)
-		p.freeze(suspend)
-		time.AfterFunc(length, func() {
-			w.trace.note("thaw " + p.boot)
-			p.thaw()
-		})
+		w.stun(p, length, suspend)
 	}
 }
 
@@ -155,16 +150,11 @@ func partitionFault(w *World, r *roll, h *Host) (string, func()) {
 	gone := r.between(2*time.Second, 15*time.Second)
 	return fmt.Sprintf("partition %d for %v", way, length), func() {
 		h := pick()
-		h.setCut(way != 1, way != 0)
-		w.trace.note("cut off " + h.name)
+		w.cutOff(h, way != 1, way != 0, length)
 		time.AfterFunc(gone, func() { // keepalives end what hung
 			if req, ans := h.cut(); (req || ans) && h.current() != nil {
 				w.db.dropAll(h.current())
 			}
-		})
-		time.AfterFunc(length, func() {
-			w.trace.note("joined again " + h.name)
-			h.setCut(false, false)
 		})
 	}
 }
@@ -223,7 +213,7 @@ func clockFault(w *World, r *roll, h *Host) (string, func()) {
 
 func settingsFault(w *World, r *roll, _ *Host) (string, func()) {
 	return "settings change", func() {
-		s := newSettings(r)
+		s := newSettings(r, w.plan.settings.Window)
 		w.db.read(func(rows *rows) {
 			s.Version = rows.settings[connectorName].Version + 1
 			rows.settings[connectorName] = s

@@ -129,7 +129,7 @@ func (m mailroom) Record(ctx context.Context, _ ha.Term, entries []forward.Entry
 			row.Link, out[i] = row.Record(e.Outcome)
 			row.due = m.p.w.db.now().Add(e.Outcome.Delay)
 			r.put(m.p.w, row)
-			m.p.w.check.recorded(m.p, e.Outcome)
+			m.p.w.check.recorded(m.p, e.Outcome, out[i])
 		}
 		return out, nil
 	})

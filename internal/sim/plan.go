@@ -21,11 +21,13 @@ type Plan struct {
 	errors   float64
 	refusals float64
 	deskLoss float64
+	deaf     float64 // of a wake-up to one server
 
-	keys   int           // problems at the source
-	length time.Duration // of the part with faults
-	words  int           // things the source and people say
-	faults int
+	keys     int           // problems at the source
+	length   time.Duration // of the part with faults
+	words    int           // things the source and people say
+	faults   int
+	ambushes int
 
 	crashLoop  string          // server that dies whenever it works
 	ineligible map[string]bool // servers that cannot run the document
@@ -35,8 +37,8 @@ type Plan struct {
 func newPlan(seed uint64) Plan {
 	r := chance(mix(0x91a4, seed)).of(0, "plan")
 	p := Plan{
-		servers: 2 + r.n(2), settings: newSettings(r), reconcile: -1, keys: 1 + r.n(3),
-		length: r.between(12*time.Second, 35*time.Second), words: 3 + r.n(10), faults: 1 + r.n(8),
+		servers: 2 + r.n(2), settings: newSettings(r, []time.Duration{2 * time.Second, window, 5 * time.Second}[r.n(3)]), reconcile: -1, keys: 1 + r.n(3),
+		length: r.between(12*time.Second, 35*time.Second), words: 3 + r.n(10), faults: r.n(8), ambushes: r.n(5),
 	}
 	switch n := r.n(10); {
 	case n == 0:
@@ -50,13 +52,24 @@ func newPlan(seed uint64) Plan {
 	if r.hit(0.7) {
 		p.late, p.deskLoss, p.errors = 0.1*float64(r.n(5)), 0.05*float64(r.n(4)), 0.03*float64(r.n(4))
 	}
+	if r.hit(0.5) { // changes of choice within a schedule
+		p.timing = ha.DefaultTiming()
+		p.timing.HoldDown, p.timing.MaxHold = 4*time.Second, 20*time.Second
+	}
+	if r.hit(0.15) {
+		p.reconcile = 8 * time.Second
+	}
+	if r.hit(0.5) {
+		p.deaf = 0.15
+	}
 	if r.hit(0.1) {
 		p.refusals = 0.05
 	}
 	return p
 }
 
-func newSettings(r *roll) ha.Settings {
+// newSettings draws settings; the send window is the connector's for good.
+func newSettings(r *roll, window time.Duration) ha.Settings {
 	s := ha.Settings{
 		Polling: []time.Duration{time.Second, time.Second, 2 * time.Second}[r.n(3)], Tolerance: 2 + r.n(2),
 		Failback: ha.Manual, Window: window, Settle: settle, Version: 1,

@@ -209,6 +209,7 @@ type reply[T any] struct {
 // process has given up or died meanwhile.
 func ask[T any](ctx context.Context, p *Process, kind, about string, do func() (T, error)) (T, error) {
 	var none T
+	p.w.reached(p, kind, false)
 	if err := p.pass(); err != nil {
 		return none, err
 	}
@@ -227,6 +228,7 @@ func ask[T any](ctx context.Context, p *Process, kind, about string, do func() (
 	case <-p.dead:
 		return none, errDead
 	}
+	p.w.reached(p, kind, true)
 	if err := p.pass(); err != nil {
 		return none, err
 	}

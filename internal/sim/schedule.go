@@ -26,6 +26,7 @@ type Result struct {
 	Sends    int
 	Takes    int
 	Virtual  time.Duration
+	Seen     map[string]int
 }
 
 // Schedule runs the schedule of a seed. It must be called in a synctest bubble.
@@ -47,12 +48,13 @@ func (w *World) result() Result {
 	defer c.mu.Unlock()
 	return Result{
 		Seed: w.seed, Findings: c.findings, Hash: w.trace.hash(), Trace: w.trace.text(), Sends: c.sends, Takes: len(c.takes),
-		Virtual: time.Since(w.start),
+		Virtual: time.Since(w.start), Seen: c.seen,
 	}
 }
 
 // faults is the part in which things go wrong.
 func (w *World) faults() {
+	w.drawAmbushes()
 	for i, h := range w.hosts {
 		time.AfterFunc(w.chance.of(uint64(i), "boot").between(0, 1500*time.Millisecond), func() { w.boot(h) })
 	}
@@ -123,7 +125,7 @@ func (w *World) isQuiet() bool {
 			}
 		}
 		l := r.leases[connectorName]
-		if l.Server == "" || !w.check.works1(l.Boot, l.Epoch) {
+		if l.Server == "" || !w.check.isWorking(l.Boot, l.Epoch) {
 			quiet = false
 		}
 	})

@@ -3,8 +3,11 @@ package sim
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -25,7 +28,8 @@ func TestSchedules(t *testing.T) {
 		return
 	}
 	var next, failed atomic.Int64
-	var sends, takes atomic.Int64
+	var mu sync.Mutex
+	seen := map[string]int{}
 	began := time.Now()
 	t.Run("seeds", func(t *testing.T) {
 		for i := range runtime.GOMAXPROCS(0) {
@@ -37,8 +41,11 @@ func TestSchedules(t *testing.T) {
 						return
 					}
 					res := runSeed(t, *firstSeed+uint64(n), false)
-					sends.Add(int64(res.Sends))
-					takes.Add(int64(res.Takes))
+					mu.Lock()
+					for what, n := range res.Seen {
+						seen[what] += n
+					}
+					mu.Unlock()
 					if len(res.Findings) > 0 {
 						failed.Add(1)
 					}
@@ -47,7 +54,10 @@ func TestSchedules(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d schedules with %d sends and %d take-overs in %v", *schedules, sends.Load(), takes.Load(), time.Since(began).Round(time.Millisecond))
+	t.Logf("%d schedules in %v", *schedules, time.Since(began).Round(time.Millisecond))
+	for _, what := range slices.Sorted(maps.Keys(seen)) {
+		t.Logf("%8d  %s", seen[what], what)
+	}
 }
 
 // runSeed runs one schedule in a bubble of its own.

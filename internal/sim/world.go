@@ -29,7 +29,8 @@ type World struct {
 	calm    atomic.Bool    // no new fault happens any more
 	over    atomic.Bool    // nothing is started any more
 	live    sync.WaitGroup // processes
-	version atomic.Int64   // of the document
+	traps   ambushes
+	version atomic.Int64 // of the document
 
 	mu      sync.Mutex
 	alerts  map[string]int // alerts raised so far, by key
@@ -101,7 +102,7 @@ func (w *World) wake(work bool) {
 			continue
 		}
 		r := p.roll("woken", "")
-		if r.hit(0.1) && !w.fair() {
+		if r.hit(w.plan.deaf) && !w.fair() {
 			continue
 		}
 		time.AfterFunc(r.between(100*time.Microsecond, 3*time.Millisecond), func() {
