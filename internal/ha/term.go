@@ -32,8 +32,10 @@ func NewTerm(l Lease, s Settings, c Clock, drain <-chan struct{}) Term {
 	}
 }
 
-// Age is how long ago the take-over was answered, by this machine's clock.
-func (t Term) Age() time.Duration { return t.clock.Now().Since(t.began) }
+// Age is how long ago the take-over was answered: what has certainly passed by
+// this machine's clock. Waits end by it (rule C4), so a step of the wall clock,
+// which Since would count, must not lengthen it.
+func (t Term) Age() time.Duration { return t.clock.Now().Waited(t.began) }
 
 // Clock is the clock the term is measured by.
 func (t Term) Clock() Clock { return t.clock }
