@@ -34,7 +34,9 @@ type Knowledge struct {
 	reopen   time.Duration // not before
 	asking   bool          // a call is under way
 	asked    Instant       // when it was sent
+	greeted  bool          // the session's first heartbeat, which publishes its presence, was answered
 	beatNow  bool
+	news     bool // the rows do not show yet what this server has to report
 	lastBeat time.Duration
 	wantRead bool
 	unsure   bool // a take-over's outcome is unknown until the next reading
@@ -134,13 +136,14 @@ func (k *Knowledge) Granted(now Instant, name string) {
 func (k *Knowledge) WaitBroke() { k.wantRead = true }
 
 // Reported folds in what this server has to tell of its connectors. A change of
-// what others decide by is told with a heartbeat of its own.
+// what others decide by is told with a heartbeat of its own, one a second at most.
 func (k *Knowledge) Reported(now Instant, reports []Report) {
 	clear(k.reports)
+	k.news = false
 	for _, r := range reports {
 		k.reports[r.Connector] = r
 		if row, ok := k.own[r.Connector]; ok && (row.Runs != r.Runs || row.Eligible != r.Eligible || row.Reaches != r.Reaches) {
-			k.beatNow = k.beatNow || k.read && now.Boot-k.lastBeat >= time.Second
+			k.news = true
 		}
 		if _, since := k.cutOff[r.Connector]; r.Reaches {
 			delete(k.cutOff, r.Connector)
@@ -175,7 +178,7 @@ func (k *Knowledge) Answer(now Instant, ask Ask, a Answer) {
 	case Reread:
 		k.reads(now, a.Group)
 	case Beat:
-		k.failures = 0
+		k.failures, k.greeted = 0, true
 		k.reads(now, a.Group)
 		k.renewed(ask)
 	case Take:
@@ -191,8 +194,7 @@ func (k *Knowledge) Answer(now Instant, ask Ask, a Answer) {
 
 func (k *Knowledge) opens(now Instant, presence string) {
 	k.open, k.opened, k.presence = true, now.Boot, presence
-	k.read, k.beatNow = false, true
-	k.wantRead = k.wantRead || !k.numbered
+	k.read, k.greeted = false, false
 }
 
 // lose folds in the loss of the session. What was asked may or may not have

@@ -1,10 +1,17 @@
 package ha_test
 
 import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tieline/internal/ha"
+	"tieline/internal/hatest"
 )
 
 func TestKilledActiveIsReplacedWithinASecond(t *testing.T) {
@@ -22,5 +29,185 @@ func TestKilledActiveIsReplacedWithinASecond(t *testing.T) {
 		if got := c.last().Reason; got != ha.ReasonPresence {
 			t.Errorf("reason %q", got)
 		}
+	})
+}
+
+func TestFirstStartGoesByTheOrder(t *testing.T) {
+	bubble(t, thirty, []string{"a", "b", "c"}, func(c *cluster) {
+		for _, name := range []string{"c", "b", "a"} {
+			c.start(name)
+		}
+		time.Sleep(time.Minute)
+		c.wantActive("a")
+		if e := c.last(); e.Epoch != 1 || e.Reason != ha.ReasonFirst {
+			t.Errorf("%v, want the first epoch", e)
+		}
+	})
+}
+
+func TestPanicInWorkEndsTheTermOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := hatest.NewDatabase()
+		db.AddConnector(conn, thirty, "a")
+		p, _ := db.Join("a")
+		var terms []int64
+		r := ha.New(ha.Config{
+			Server: "a", Boot: p.Boot, Coordinator: p, Clock: &virtual{start: time.Now()},
+			Reports: func() []ha.Report { return []ha.Report{{Connector: conn, Eligible: true, Reaches: true}} },
+			Work: func(ctx context.Context, t ha.Term) error {
+				terms = append(terms, t.Epoch)
+				if len(terms) == 1 {
+					panic("a bug")
+				}
+				<-t.Draining()
+				return nil
+			},
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := r.Run(ctx); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if !slices.Equal(terms, []int64{1, 2}) {
+			t.Errorf("terms %v, want 1 and, after the release, 2", terms)
+		}
+	})
+}
+
+func TestStopNamesWorkThatDoesNotReturn(t *testing.T) {
+	bubble(t, thirty, []string{"a"}, func(c *cluster) {
+		c.startAll("a")
+		a := c.nodes["a"]
+		a.deafWork.Store(true)
+		time.Sleep(2 * time.Second) // the loop looks at its channels again
+		a.cancel()
+		err := <-a.done
+		if err == nil || !strings.Contains(err.Error(), conn) {
+			t.Errorf("Run returned %v, want an error that names the connector", err)
+		}
+		if got := c.db.Lease(conn).Server; got != "" {
+			t.Errorf("the lease names %q after the stop", got)
+		}
+		close(a.release)
+		a.done <- nil
+	})
+}
+
+func TestStopWhileTheDatabaseIsAway(t *testing.T) {
+	bubble(t, thirty, []string{"a"}, func(c *cluster) {
+		c.startAll("a")
+		c.db.Down()
+		at := time.Now()
+		if err := c.stop(c.nodes["a"]); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if took := time.Since(at); took > 20*time.Second {
+			t.Errorf("the stop took %v", took)
+		}
+	})
+}
+
+func TestHundredConnectorsMoveTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := hatest.NewDatabase()
+		db.Latency = func() time.Duration { return 500 * time.Microsecond }
+		var names []string
+		for i := range 100 {
+			names = append(names, fmt.Sprintf("c%02d", i))
+			db.AddConnector(names[i], thirty, "a", "b")
+		}
+		reports := func() (rs []ha.Report) {
+			for _, c := range names {
+				rs = append(rs, ha.Report{Connector: c, Runs: 1, Eligible: true, Reaches: true})
+			}
+			return rs
+		}
+		var mu sync.Mutex
+		began := map[string]time.Time{}
+		start := func(server string) (*hatest.Process, *ha.Runner, context.CancelFunc, chan error) {
+			p, err := db.Join(server)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := ha.New(ha.Config{
+				Server: server, Boot: p.Boot, Coordinator: p, Clock: &virtual{start: time.Now()},
+				Reports: reports, Wake: db.Wake, Woken: p.Woken(),
+				Work: func(ctx context.Context, t ha.Term) error {
+					mu.Lock()
+					began[t.Connector] = time.Now()
+					mu.Unlock()
+					tick := time.NewTicker(5 * time.Second)
+					defer tick.Stop()
+					for {
+						select {
+						case <-ctx.Done():
+							return nil
+						case <-t.Draining():
+							return nil
+						case <-tick.C:
+							t.Progress()
+						}
+					}
+				},
+			})
+			ctx, cancel := context.WithCancel(context.Background())
+			done := make(chan error, 1)
+			go func() { done <- r.Run(ctx) }()
+			return p, r, cancel, done
+		}
+		p, _, stopA, doneA := start("a")
+		time.Sleep(10 * time.Second)
+		_, r, stopB, doneB := start("b")
+		time.Sleep(2 * time.Minute)
+
+		calls := db.Calls()
+		time.Sleep(10 * thirty.Polling)
+		if n := db.Calls() - calls; n > 2*11 {
+			t.Errorf("%d transactions in ten idle intervals of two servers", n)
+		}
+		at := time.Now()
+		p.Kill()
+		stopA()
+		time.Sleep(time.Second)
+		if n := len(r.Status().Terms); n != 100 {
+			t.Errorf("b is Active for %d connectors a second after the crash, want 100", n)
+		}
+		mu.Lock()
+		for c, when := range began {
+			if when.Before(at) {
+				t.Errorf("%s has no new term", c)
+			}
+		}
+		mu.Unlock()
+		stopB()
+		<-doneA
+		if err := <-doneB; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+}
+
+func TestStatus(t *testing.T) {
+	bubble(t, thirty, []string{"a", "b"}, func(c *cluster) {
+		c.startAll("a", "b")
+		a, b := c.nodes["a"].runner.Status(), c.nodes["b"].runner.Status()
+		if term, ok := a.Active(conn); !ok || term.Epoch != 1 || !a.Connected || a.Age > thirty.Polling+time.Second {
+			t.Errorf("status of a: %+v", a)
+		}
+		if _, ok := b.Active(conn); ok || b.StateOf(conn, "a") != ha.Active || b.StateOf(conn, "b") != ha.Passive {
+			t.Errorf("status of b: %+v", b)
+		}
+		c.kill(c.nodes["a"])
+		time.Sleep(100 * time.Millisecond)
+		if b = c.nodes["b"].runner.Status(); b.StateOf(conn, "a") != ha.Offline {
+			t.Errorf("b shows a as %s right after its death, want Offline", b.StateOf(conn, "a"))
+		}
+		time.Sleep(time.Minute)
+		c.db.Down()
+		time.Sleep(time.Minute)
+		if b = c.nodes["b"].runner.Status(); b.Connected || b.Age < 30*time.Second {
+			t.Errorf("status of b without a database: connected %v, age %v", b.Connected, b.Age)
+		}
+		c.db.Up()
 	})
 }

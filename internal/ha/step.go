@@ -77,17 +77,20 @@ func (k *Knowledge) nextAsk(s *step) Ask {
 	if !k.numbered {
 		return Reread{}
 	}
-	if !k.read {
+	if !k.greeted {
 		return k.beat()
 	}
 	if a := k.change(s); a != nil {
 		return a
 	}
-	if due := k.lastBeat + k.interval(); k.beatNow || s.now.Boot >= due {
-		return k.beat()
-	} else {
-		s.until(due)
+	due := k.lastBeat + k.interval()
+	if k.news {
+		due = min(due, k.lastBeat+newsPause)
 	}
+	if k.beatNow || s.now.Boot >= due {
+		return k.beat()
+	}
+	s.until(due)
 	if k.wantRead {
 		return Reread{}
 	}
@@ -131,7 +134,7 @@ func (k *Knowledge) beat() Beat {
 	}
 	for _, c := range sorted(k.reports) {
 		r := k.reports[c]
-		if m, ok := k.own[c]; !k.read || ok && m.Reported(r) != m {
+		if m, ok := k.own[c]; !k.greeted || ok && m.Reported(r) != m {
 			b.Reports = append(b.Reports, r)
 		}
 	}

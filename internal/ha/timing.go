@@ -52,6 +52,9 @@ const (
 	defaultTolerance = 3
 )
 
+// newsPause is the least time from a heartbeat to one that tells news.
+const newsPause = time.Second
+
 // waitAll is the largest group in which every Passive waits for the Active's
 // presence; in a larger one the next two in order do (rule L4).
 const waitAll = 5

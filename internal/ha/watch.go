@@ -147,7 +147,11 @@ func (k *Knowledge) ahead(now Instant, connector string, but ...string) int {
 		if m.Server == k.self.Server {
 			break
 		}
-		if !slices.Contains(but, m.Server) && k.ready(now, m) {
+		if slices.Contains(but, m.Server) {
+			continue
+		}
+		// Before the first term, those who have joined but not told anything count too.
+		if k.ready(now, m) || k.leases[connector].Epoch == 0 && k.live(now, k.rows[m.Server]) {
 			n++
 		}
 	}

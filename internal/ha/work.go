@@ -2,6 +2,7 @@ package ha
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 )
@@ -12,7 +13,11 @@ type running struct {
 	cancel context.CancelCauseFunc
 	drain  chan struct{}
 	over   chan struct{} // closed when the work returned
+	told   bool          // to finish or to stop; the loop's own
 }
+
+// errEarly is the failure of work that returns before it was told to.
+var errEarly = errors.New("the work returned although its term goes on")
 
 func (w *running) returned() bool {
 	select {
@@ -53,6 +58,9 @@ func (r *Runner) run(ctx context.Context, t Term) (err error) {
 
 func (r *Runner) returned(now Instant, w *running, err error) {
 	delete(r.works, w.term.Connector)
+	if err == nil && !w.told {
+		err = errEarly
+	}
 	if err != nil {
 		r.log.Error("the work of a term ended", "connector", w.term.Connector, "epoch", w.term.Epoch, "err", err)
 	}
@@ -63,6 +71,7 @@ func (r *Runner) returned(now Instant, w *running, err error) {
 func (r *Runner) drain(d Drain) {
 	if w := r.works[d.Connector]; w != nil && w.term.Epoch == d.Epoch {
 		r.log.Info("handing over", "connector", d.Connector, "epoch", d.Epoch, "reason", string(d.Reason), "successor", d.Successor)
+		w.told = true
 		close(w.drain)
 	}
 }
@@ -74,6 +83,7 @@ func (r *Runner) end(e End) {
 	if w == nil || w.term.Epoch != e.Epoch {
 		return
 	}
+	w.told = true
 	w.cancel(ErrTermOver)
 	r.log.Warn("the term is over", "connector", e.Connector, "epoch", e.Epoch, "reason", string(e.Why))
 	r.ended(e.Connector, e.Epoch, string(e.Why))
