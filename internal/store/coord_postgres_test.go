@@ -31,6 +31,14 @@ func freeze(t *testing.T, url, statement string) *pgx.Conn {
 	return conn
 }
 
+// thaw lets a frozen transaction's locks go.
+func thaw(t *testing.T, frozen *pgx.Conn) {
+	t.Helper()
+	if _, err := frozen.Exec(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // terminate ends the backends whose application name is like the pattern.
 func terminate(t *testing.T, db *DB, pattern string) {
 	t.Helper()
@@ -66,7 +74,7 @@ func TestRenewalSkipsALockedRow(t *testing.T) {
 	if g.Members[0].Runs != 0 || g.Members[1].Runs != 4 {
 		t.Errorf("reports: %+v", g.Members)
 	}
-	_ = frozen.Close(t.Context())
+	thaw(t, frozen)
 	b.Number = 2
 	if g := mustBeat(t, s, b); leaseOf(g, "desk").Beat != 1 || g.Members[0].Runs != 4 {
 		t.Errorf("after the lock was let go: %+v, %+v", leaseOf(g, "desk"), g.Members[0])
@@ -134,7 +142,7 @@ func TestHeartbeatAndTakeNeverWaitLong(t *testing.T) {
 			t.Errorf("%s at a locked row: %v, want an unknown outcome", what, err)
 		}
 	}
-	_ = frozen.Close(t.Context())
+	thaw(t, frozen)
 	mustBeat(t, s, beatOf("north", 1, s)) // the session itself is as good as before
 }
 
@@ -236,7 +244,7 @@ func TestDoubtGoesOnWhereItStopped(t *testing.T) {
 	if g, err := s.Read(t.Context()); err != nil || leaseOf(g, "desk") != l {
 		t.Errorf("the lease moved without its links: %+v, %v", leaseOf(g, "desk"), err)
 	}
-	_ = frozen.Close(t.Context())
+	thaw(t, frozen)
 	if err := s.Doubt(t.Context(), "desk", l.Epoch, "restored"); err != nil {
 		t.Fatal(err)
 	}
