@@ -184,3 +184,24 @@ func TestRequestsNameTheServer(t *testing.T) {
 		t.Errorf("the desk was called by %q", agent)
 	}
 }
+
+func TestAdministrationNeedsTheKey(t *testing.T) {
+	dir, d := t.TempDir(), newDesk(t)
+	apply(t, dir, d.document)
+	a := start(t, settings(dir, "one"))
+	for _, key := range []string{"", "Bearer wrong", a.group.NudgeKey.Reveal()} {
+		req, err := http.NewRequest(http.MethodPost, "http://"+a.Addr()+"/v1/connectors/desk/reconcile", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", key)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("with %.10q: %d, want 401", key, resp.StatusCode)
+		}
+	}
+}

@@ -83,7 +83,8 @@ from several servers of which exactly one is active for each connector.
 
 Settings come from flags, the environment (TIELINE_DATABASE_URL, ...) and a file
 (--config or TIELINE_CONFIG), in this order. The verbs open the database directly:
-give them the settings your servers have.
+give them the settings your servers have. Changes are noted with your name (TIELINE_WHO,
+else user@host).
 
 Exit codes: 0 done, 1 internal error, 2 input not valid, 3 no such thing, 4 exists
 already or changed meanwhile, 5 not permitted, 6 database or server away (try again),
@@ -108,7 +109,7 @@ already or changed meanwhile, 5 not permitted, 6 database or server away (try ag
 	)
 	addAll(root, "run", newServe(c), newDemo(c))
 	addAll(root, "see", newStatus(c), newAlert(c), newSend(c))
-	addAll(root, "change", newConnector(c), newHA(c), newReconcile(c), newDB(c))
+	addAll(root, "change", newConnector(c), newHA(c), newReconcile(c), newDB(c), newConfig(c))
 	root.AddCommand(newVersion(c))
 	return root
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -231,5 +232,47 @@ func TestCompletion(t *testing.T) {
 		if out := s.ok(words...); !strings.Contains(out, c.want+"\n") {
 			t.Errorf("%q completes to %q, want %s", c.args, out, c.want)
 		}
+	}
+}
+
+func TestWatchEndsWithCtrlC(t *testing.T) {
+	s := newSite(t)
+	s.ok("db", "migrate")
+	ctx, press := context.WithCancel(t.Context())
+	defer press()
+	out := &presser{press: press}
+	if code := Run(ctx, []string{"status", "--watch", "--every", "100ms"}, Streams{In: strings.NewReader(""), Out: out, Err: out, Env: s.lookup}); code != 0 {
+		t.Errorf("exit code %d: %s", code, out.String())
+	}
+}
+
+// presser presses Ctrl-C at the second picture.
+type presser struct {
+	buffer
+	press context.CancelFunc
+}
+
+func (p *presser) Write(b []byte) (int, error) {
+	n, err := p.buffer.Write(b)
+	if strings.Count(p.String(), "Management group") == 2 {
+		p.press()
+	}
+	return n, err
+}
+
+func TestConfig(t *testing.T) {
+	s := newSite(t)
+	s.env["TIELINE_SERVER"] = "fromenv"
+	var got map[string]string
+	s.json(&got, "config", "show", "--data-dir", "/elsewhere")
+	if got["server"] != "fromenv" || got["data_dir"] != "/elsewhere" {
+		t.Errorf("the settings are %v", got)
+	}
+	if out := s.ok("config", "sample"); !strings.Contains(out, "high_availability: true") {
+		t.Errorf("the sample is\n%s", out)
+	}
+	s.env["TIELINE_LISTEN"] = "nowhere"
+	if r := s.run("config", "show"); r.code != 2 || !strings.Contains(r.err, "TIELINE_LISTEN: must be host:port") {
+		t.Errorf("a wrong setting: %+v", r)
 	}
 }

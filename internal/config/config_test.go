@@ -136,6 +136,26 @@ func TestDatabasePasswordByReference(t *testing.T) {
 	}
 }
 
+func TestValuesShowWhatApplies(t *testing.T) {
+	c, err := Load(given(Sample, nil, map[string]string{"connectors": "b,a", "database.url": "postgres://tl:hunter2@db/tl"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, v := range c.Values() {
+		got[v.Env()] = v.Text
+	}
+	want := map[string]string{
+		"TIELINE_SERVER": "server1", "TIELINE_LISTEN": ":8642", "TIELINE_ADVERTISE": "http://server1.example:8642",
+		"TIELINE_DATA_DIR": "/var/lib/tieline", "TIELINE_DATABASE_URL": "postgres://tl:xxxxx@db/tl", "TIELINE_DATABASE_PASSWORD": "env:TIELINE_DB_PASSWORD",
+		"TIELINE_DATABASE_MIGRATE": "false", "TIELINE_MANAGEMENT_GROUP": "default", "TIELINE_HIGH_AVAILABILITY": "true",
+		"TIELINE_CONNECTORS": "b,a", "TIELINE_LOG_LEVEL": "info", "TIELINE_LOG_FORMAT": "text",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestAdvertise(t *testing.T) {
 	host, _ := os.Hostname()
 	for _, c := range []struct{ advertise, listening, want string }{

@@ -19,6 +19,23 @@ type Setting struct {
 	Usage string // one line, for the flag's help
 	Bool  bool
 	set   func(*Config, string) error
+	get   func(Config) string // for people; without secrets
+}
+
+// Value is what a setting is, for people.
+type Value struct {
+	Setting
+	Text string
+}
+
+// Values are all settings with what they are, in the sample file's order. The
+// database's password is left out.
+func (c Config) Values() []Value {
+	var all []Value
+	for _, s := range Settings() {
+		all = append(all, Value{s, s.get(c)})
+	}
+	return all
 }
 
 // Env is the setting's environment variable.
@@ -31,18 +48,54 @@ var errDatabaseURL = errors.New(`must be "sqlite:/path/tieline.db" or "postgres:
 // Settings lists every setting there is, in the order the sample file has them.
 func Settings() []Setting {
 	return []Setting{
-		{Key: "server", Flag: "server", Usage: "this server's name in the management group (default: the host's)", set: setServer},
-		{Key: "listen", Flag: "listen", Usage: "host:port for intake, health and metrics", set: setListen},
-		{Key: "advertise", Flag: "advertise", Usage: "URL by which peers reach this server (default: from --listen)", set: setAdvertise},
-		{Key: "data_dir", Flag: "data-dir", Usage: "directory of the embedded database and the first connector's files", set: setDataDir},
-		{Key: "database.url", Flag: "database", Usage: "database the management group shares (default: SQLite in the data directory)", set: setDatabase},
-		{Key: "database.password", Usage: `its password, by reference: "env:NAME" or "file:/path"`, set: setPassword},
-		{Key: "database.migrate", Flag: "migrate", Bool: true, Usage: "bring an older schema up to date at start", set: setMigrate},
-		{Key: "management_group", Flag: "management-group", Usage: "management group; must be the database's", set: setGroup},
-		{Key: "high_availability", Flag: "high-availability", Bool: true, Usage: "let other servers serve the same connectors; chosen when a server is set up", set: setHA},
-		{Key: "connectors", Flag: "connectors", Usage: "connectors to serve, separated by commas (default: all)", set: setConnectors},
-		{Key: "log.level", Flag: "log-level", Usage: "debug, info, warn or error", set: setLogLevel},
-		{Key: "log.format", Flag: "log-format", Usage: "text or json", set: setLogFormat},
+		{
+			Key: "server", Flag: "server", Usage: "this server's name in the management group (default: the host's)",
+			set: setServer, get: func(c Config) string { return c.Server },
+		},
+		{
+			Key: "listen", Flag: "listen", Usage: "host:port for intake, health and metrics",
+			set: setListen, get: func(c Config) string { return c.Listen },
+		},
+		{
+			Key: "advertise", Flag: "advertise", Usage: "URL by which peers reach this server (default: from --listen)",
+			set: setAdvertise, get: func(c Config) string { return c.AdvertiseFor(c.Listen) },
+		},
+		{
+			Key: "data_dir", Flag: "data-dir", Usage: "directory of the embedded database and the first connector's files",
+			set: setDataDir, get: func(c Config) string { return c.DataDir },
+		},
+		{
+			Key: "database.url", Flag: "database", Usage: "database the management group shares (default: SQLite in the data directory)",
+			set: setDatabase, get: Config.DatabaseText,
+		},
+		{
+			Key: "database.password", Usage: `its password, by reference: "env:NAME" or "file:/path"`,
+			set: setPassword, get: func(c Config) string { return string(c.Database.Password) },
+		},
+		{
+			Key: "database.migrate", Flag: "migrate", Bool: true, Usage: "bring an older schema up to date at start",
+			set: setMigrate, get: func(c Config) string { return strconv.FormatBool(c.MigrateAtStart()) },
+		},
+		{
+			Key: "management_group", Flag: "management-group", Usage: "management group; must be the database's",
+			set: setGroup, get: func(c Config) string { return c.ManagementGroup },
+		},
+		{
+			Key: "high_availability", Flag: "high-availability", Bool: true, Usage: "let other servers serve the same connectors; chosen when a server is set up",
+			set: setHA, get: func(c Config) string { return strconv.FormatBool(c.HighAvailability) },
+		},
+		{
+			Key: "connectors", Flag: "connectors", Usage: "connectors to serve, separated by commas (default: all)",
+			set: setConnectors, get: func(c Config) string { return strings.Join(c.Connectors, ",") },
+		},
+		{
+			Key: "log.level", Flag: "log-level", Usage: "debug, info, warn or error",
+			set: setLogLevel, get: func(c Config) string { return c.Log.Level },
+		},
+		{
+			Key: "log.format", Flag: "log-format", Usage: "text or json",
+			set: setLogFormat, get: func(c Config) string { return c.Log.Format },
+		},
 	}
 }
 
