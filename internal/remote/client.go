@@ -196,6 +196,9 @@ func gateway(status int) bool {
 }
 
 func (c *Client) build(ctx context.Context, endpoint *url.URL, r Request) (*http.Request, error) {
+	if r.Path != "" && r.Path[0] != '/' && r.Path[0] != '?' {
+		return nil, errors.New("its path must begin with / or ?")
+	}
 	address := endpoint.Scheme + "://" + endpoint.Host + endpoint.EscapedPath() + r.Path
 	target, err := url.Parse(address)
 	if err != nil {
