@@ -28,6 +28,21 @@ func (a adapter) Traits() remote.Traits {
 	return remote.Traits{Guarantee: g[a.p.w.desk.kind], Settle: settle}
 }
 
+// errand is what a request is about.
+type errand struct {
+	kind   string
+	link   alert.LinkID // zero for what concerns no single alert
+	write  bool
+	source bool // it goes to the source, which is always up
+}
+
+func (a adapter) name(c errand) string {
+	if c.link.Connector == "" {
+		return ""
+	}
+	return a.p.w.nameOf(c.link)
+}
+
 // visit is one request's fate at the desk.
 type visit struct {
 	there    time.Duration
@@ -37,9 +52,9 @@ type visit struct {
 	patience time.Duration
 }
 
-func (a adapter) visit(kind, about string, write bool) visit {
+func (a adapter) visit(c errand) visit {
 	w := a.p.w
-	r := a.p.roll("desk "+kind, about)
+	r := a.p.roll("desk "+c.kind, a.name(c))
 	v := visit{there: r.between(time.Millisecond, 20*time.Millisecond), back: r.between(time.Millisecond, 10*time.Millisecond)}
 	v.patience = timeout + r.between(0, 200*time.Millisecond)
 	if w.fair() {
@@ -51,7 +66,7 @@ func (a adapter) visit(kind, about string, write bool) visit {
 		v.back += r.between(0, time.Second)
 	case f < w.plan.late+w.plan.errors:
 		v.refused = &remote.Failure{Class: remote.Retry, Status: 503, Shared: r.hit(0.5), Msg: "the desk is busy"}
-	case write && f < w.plan.late+w.plan.errors+w.plan.refusals:
+	case c.write && !c.source && f < w.plan.late+w.plan.errors+w.plan.refusals:
 		v.refused = &remote.Failure{Class: remote.Permanent, Status: 422, Msg: "the desk refuses this alert"}
 	}
 	v.lost = r.hit(w.plan.deskLoss)
@@ -60,28 +75,26 @@ func (a adapter) visit(kind, about string, write bool) visit {
 
 // request sends one request to the desk. A write is carried out whatever becomes of
 // its sender, at most the lateness after it left.
-func request[T any](ctx context.Context, a adapter, kind, about string, key alert.Key, write bool, do func(k *Desk) (T, error)) (T, error) {
+func request[T any](ctx context.Context, a adapter, c errand, do func(k *Desk) (T, error)) (T, error) {
 	var none T
 	p, k := a.p, a.p.w.desk
-	var link alert.LinkID
 	var win *sendWindow
-	if write {
-		link = p.w.linkOf(key)
-		win = p.w.check.sending(p, kind, link)
+	if c.write {
+		win = p.w.check.sending(p, c.kind, c.link)
 	}
-	p.w.reached(p, kind, false)
+	p.w.reached(p, c.kind, false)
 	if err := p.pass(); err != nil {
 		return none, err
 	}
-	if !p.host.remoteReachable() || k.isDown() {
+	if !c.source && (!p.host.remoteReachable() || k.isDown()) {
 		return none, &remote.Failure{Class: remote.Retry, Connect: true, Shared: true, Msg: "the desk cannot be connected to"}
 	}
-	v := a.visit(kind, about, write)
+	v := a.visit(c)
 	ch := make(chan reply[T], 1)
 	time.AfterFunc(v.there, func() {
-		got := serve(a, v, kind, about, do)
-		if write && got.err == nil {
-			p.w.check.executed(kind, link, win)
+		got := serve(a, v, c, do)
+		if c.write && got.err == nil {
+			p.w.check.executed(c.kind, c.link, win)
 		}
 		if !v.lost {
 			time.AfterFunc(v.back, func() { ch <- got })
@@ -99,19 +112,19 @@ func request[T any](ctx context.Context, a adapter, kind, about string, key aler
 	case <-p.dead:
 		got.err = errDead
 	}
-	if write && got.err != nil && remote.AsFailure(got.err).Class == remote.Unknown {
-		p.w.check.unknown(link)
+	if c.write && got.err != nil && remote.AsFailure(got.err).Class == remote.Unknown {
+		p.w.check.unknown(c.link)
 	}
-	p.w.reached(p, kind, true)
+	p.w.reached(p, c.kind, true)
 	if err := p.pass(); err != nil {
 		return none, err
 	}
-	p.w.trace.add(p, "desk answers", kind, about, errText(got.err))
+	p.w.trace.add(p, "desk answers", c.kind, a.name(c), errText(got.err))
 	return got.v, got.err
 }
 
 // serve is the desk's side of a request.
-func serve[T any](a adapter, v visit, kind, about string, do func(k *Desk) (T, error)) (got reply[T]) {
+func serve[T any](a adapter, v visit, c errand, do func(k *Desk) (T, error)) (got reply[T]) {
 	if v.refused != nil {
 		got.err = v.refused
 		return got
@@ -119,17 +132,17 @@ func serve[T any](a adapter, v visit, kind, about string, do func(k *Desk) (T, e
 	k := a.p.w.desk
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	a.p.w.trace.add(a.p, "desk", kind, about, "")
+	a.p.w.trace.add(a.p, "desk", c.kind, a.name(c), "")
 	got.v, got.err = do(k)
 	return got
 }
 
 func (a adapter) Create(ctx context.Context, d alert.Draft) (alert.Ticket, error) {
-	return request(ctx, a, "create", a.p.w.keyName(d.Key), d.Key, true, func(k *Desk) (alert.Ticket, error) { return k.create(d), nil })
+	return request(ctx, a, errand{kind: "create", link: a.p.w.linkOf(d.Key), write: true}, func(k *Desk) (alert.Ticket, error) { return k.create(d), nil })
 }
 
 func (a adapter) Update(ctx context.Context, ticket string, d alert.Draft) (alert.Ticket, error) {
-	return request(ctx, a, "update", a.p.w.keyName(d.Key), d.Key, true, func(k *Desk) (alert.Ticket, error) {
+	return request(ctx, a, errand{kind: "update", link: a.p.w.linkOf(d.Key), write: true}, func(k *Desk) (alert.Ticket, error) {
 		t := k.find(ticket)
 		if t == nil {
 			return alert.Ticket{}, gone()
@@ -139,7 +152,7 @@ func (a adapter) Update(ctx context.Context, ticket string, d alert.Draft) (aler
 }
 
 func (a adapter) Note(ctx context.Context, ticket string, key alert.Key, n alert.Note) error {
-	_, err := request(ctx, a, "note", a.p.w.keyName(key), key, true, func(k *Desk) (bool, error) {
+	_, err := request(ctx, a, errand{kind: "note", link: a.p.w.linkOf(key), write: true}, func(k *Desk) (bool, error) {
 		t := k.find(ticket)
 		if t == nil {
 			return false, gone()
@@ -151,12 +164,12 @@ func (a adapter) Note(ctx context.Context, ticket string, key alert.Key, n alert
 }
 
 func (a adapter) Probe(ctx context.Context) error {
-	_, err := request(ctx, a, "probe", "", "", false, func(*Desk) (bool, error) { return true, nil })
+	_, err := request(ctx, a, errand{kind: "probe"}, func(*Desk) (bool, error) { return true, nil })
 	return err
 }
 
 func (a lookAdapter) Look(ctx context.Context, key alert.Key) ([]alert.Ticket, error) {
-	return request(ctx, a.adapter, "look", a.p.w.keyName(key), key, false, func(k *Desk) ([]alert.Ticket, error) {
+	return request(ctx, a.adapter, errand{kind: "look", link: a.p.w.linkOf(key)}, func(k *Desk) ([]alert.Ticket, error) {
 		var out []alert.Ticket
 		for _, t := range k.with(key) {
 			out = append(out, t.view())
@@ -170,7 +183,7 @@ func (a lookAdapter) Compare(ctx context.Context, ticket string, d alert.Draft) 
 		t       alert.Ticket
 		differs []string
 	}
-	res, err := request(ctx, a.adapter, "compare", a.p.w.keyName(d.Key), d.Key, false, func(k *Desk) (result, error) {
+	res, err := request(ctx, a.adapter, errand{kind: "compare", link: a.p.w.linkOf(d.Key)}, func(k *Desk) (result, error) {
 		t := k.find(ticket)
 		if t == nil {
 			return result{}, gone()
@@ -185,8 +198,7 @@ func (a lookAdapter) Compare(ctx context.Context, ticket string, d alert.Draft) 
 }
 
 func (a lookAdapter) Merge(ctx context.Context, survivor, twin string) error {
-	key := a.keyOf(twin)
-	_, err := request(ctx, a.adapter, "merge", a.p.w.keyName(key), key, true, func(k *Desk) (bool, error) {
+	_, err := request(ctx, a.adapter, errand{kind: "merge", link: a.p.w.linkOf(a.keyOf(twin)), write: true}, func(k *Desk) (bool, error) {
 		s, t := k.find(survivor), k.find(twin)
 		if s == nil || t == nil {
 			return false, gone()
@@ -198,7 +210,7 @@ func (a lookAdapter) Merge(ctx context.Context, survivor, twin string) error {
 }
 
 func (a lookAdapter) List(ctx context.Context, _ string) ([]alert.Ticket, string, error) {
-	tickets, err := request(ctx, a.adapter, "list", "", "", false, func(k *Desk) ([]alert.Ticket, error) {
+	tickets, err := request(ctx, a.adapter, errand{kind: "list"}, func(k *Desk) ([]alert.Ticket, error) {
 		var out []alert.Ticket
 		for _, t := range k.tickets {
 			out = append(out, t.view())
@@ -223,7 +235,7 @@ func (a lookAdapter) News(ctx context.Context, bookmark string) ([]alert.News, s
 		news []alert.News
 		next string
 	}
-	res, err := request(ctx, a.adapter, "news", "", "", false, func(k *Desk) (page, error) {
+	res, err := request(ctx, a.adapter, errand{kind: "news"}, func(k *Desk) (page, error) {
 		end := len(k.news)
 		from, err := strconv.Atoi(bookmark)
 		if err != nil {
@@ -244,6 +256,3 @@ func (w *World) linkOf(k alert.Key) alert.LinkID {
 	id, _ := k.Alert(w.group)
 	return alert.LinkID{Connector: connectorName, Alert: id, Side: alert.Remote}
 }
-
-// keyName is a key's alert in traces.
-func (w *World) keyName(k alert.Key) string { return w.nameOf(w.linkOf(k)) }

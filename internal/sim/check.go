@@ -279,6 +279,15 @@ func (c *checker) ended(r *rows, k *Desk) {
 			continue
 		}
 		c.linkEnded(row.Link, a, k)
+		id.Side = alert.Source
+		if a.Status == alert.Open && row.Parked == "" && k.kind == lookupDesk {
+			c.backEnded(row.Link, r.links[id].Link, k)
+		}
+	}
+	if c.w.plan.compare > 0 {
+		for _, a := range c.w.vanished(r) {
+			c.found("way back: the source forgot %s, which is still open", a.Key)
+		}
 	}
 	c.activeEnded(r)
 }
@@ -329,6 +338,27 @@ func (c *checker) ticketEnded(name string, l alert.Link, a alert.Alert, t *deskT
 	}
 	if !slices.IsSorted(first) {
 		c.found("I5: the notes of %s arrived as %v", name, t.notes)
+	}
+}
+
+// backEnded checks the way back: we heard what the desk shows, and the source
+// shows what we heard.
+func (c *checker) backEnded(l, back alert.Link, k *Desk) {
+	name := c.w.nameOf(l.LinkID)
+	if t := k.find(l.Ticket); t != nil && t.state != l.Heard && !c.w.db.failed {
+		if _, told := backState(t.state); told {
+			c.found("way back: the ticket of %s is %q, we heard %q", name, t.state, l.Heard)
+		}
+	}
+	word, mapped := backState(l.Heard)
+	if back.Parked != "" || !mapped {
+		return
+	}
+	c.w.mu.Lock()
+	shown := c.w.shown[l.Alert]
+	c.w.mu.Unlock()
+	if shown != word && !(c.w.db.failed && back.Stage == "") {
+		c.found("way back: the ticket of %s is %q, the source shows %q", name, l.Heard, shown)
 	}
 }
 

@@ -23,7 +23,7 @@ var faultKinds = []struct {
 }{
 	{4, crashFault}, {3, freezeFault}, {3, partitionFault}, {3, blipFault}, {2, drainFault},
 	{2, restartFault}, {2, failOverFault}, {2, clockFault}, {2, settingsFault}, {2, orderFault},
-	{2, wishFault}, {2, removeFault}, {1, remoteFault}, {1, deskFault}, {2, deskWork},
+	{2, wishFault}, {2, removeFault}, {1, remoteFault}, {1, deskFault}, {4, deskWork},
 }
 
 // acts draws the schedule: faults, and what the source and people say.
@@ -49,6 +49,8 @@ func (w *World) acts() []act {
 		key := fmt.Sprintf("k%d", r.n(w.plan.keys))
 		at := r.between(time.Second, w.plan.length)
 		switch n := r.n(10); {
+		case n == 0 && w.plan.compare > 0:
+			out = append(out, act{at, "the source forgets " + key, func() { w.forget(key) }})
 		case n < 6:
 			out = append(out, act{at, "the source tells " + key, func() { w.tell(key, alert.Open) }})
 		case n < 8:
@@ -65,7 +67,7 @@ func (w *World) acts() []act {
 func (w *World) tell(key string, status alert.Status) {
 	w.mu.Lock()
 	w.said++
-	o := alert.Observation{Source: "source", Key: key, Status: status}
+	o := alert.Observation{Source: sourceName, Key: key, Status: status}
 	o.Summary = fmt.Sprintf("%s, word %d", key, w.said)
 	w.sources[key] = o
 	w.mu.Unlock()
@@ -96,7 +98,7 @@ func (w *World) sayAgain() {
 
 func (w *World) addNote(key string) {
 	w.db.read(func(r *rows) {
-		if id, ok := r.latest["source/"+key]; ok {
+		if id, ok := r.latest[sourceName+"/"+key]; ok {
 			r.note(w, alert.LinkID{Connector: connectorName, Alert: id, Side: alert.Remote})
 		}
 	})
@@ -314,5 +316,11 @@ func deskFault(w *World, r *roll, _ *Host) (string, func()) {
 }
 
 func deskWork(w *World, r *roll, _ *Host) (string, func()) {
-	return "a person works at the desk", func() { w.desk.work(r) }
+	return "a person works at the desk", func() {
+		heard := false
+		w.db.read(func(rows *rows) { heard = rows.bookmarks[connectorName+"/news"] != "" })
+		if heard { // "from now on" starts with the first bookmark
+			w.desk.work(r)
+		}
+	}
 }

@@ -45,27 +45,25 @@ func (m mailroom) Receive(ctx context.Context, t ha.Term, name, old, next string
 // that it has something to show. Only the ticket the link names counts: a
 // merged twin says nothing about the alert (rule C7).
 func (r *rows) hear(w *World, connector string, n alert.News, backState func(string) (string, bool)) {
-	for _, row := range r.linksOf(connector) {
-		if row.Side != alert.Remote || row.Ticket == "" || row.Ticket != n.Ticket {
-			continue
-		}
-		link, fresh := row.Hear(n)
-		row.Link = link
-		r.put(w, row)
-		if _, mapped := backState(n.State); !fresh || n.Own || !mapped {
-			return
-		}
-		id := row.LinkID
-		id.Side = alert.Source
-		back, ok := r.links[id]
-		if !ok {
-			back = linkRow{Link: alert.NewLink(id, 0)}
-		}
-		back.Link = back.Want(back.Wanted + 1)
-		back.due = w.db.now()
-		r.put(w, back)
+	id, ok := n.Key.Alert(w.group)
+	row, known := r.links[alert.LinkID{Connector: connector, Alert: id, Side: alert.Remote}]
+	if !ok || !known || row.Ticket != "" && row.Ticket != n.Ticket {
 		return
 	}
+	link, fresh := row.Hear(n)
+	row.Link = link
+	r.put(w, row)
+	if _, mapped := backState(n.State); !fresh || n.Own || !mapped {
+		return
+	}
+	side := alert.LinkID{Connector: connector, Alert: id, Side: alert.Source}
+	back, ok := r.links[side]
+	if !ok {
+		back = linkRow{Link: alert.NewLink(side, 0)}
+	}
+	back.Link = back.Want(back.Wanted + 1)
+	back.due = w.db.now()
+	r.put(w, back)
 }
 
 func (m mailroom) OpenAlerts(ctx context.Context, source string) ([]forward.OpenAlert, error) {

@@ -19,7 +19,18 @@ func (m mapping) Draft(a *alert.Alert, _ *alert.Link, key alert.Key) (alert.Draf
 	return d, nil
 }
 
-func (m mapping) BackState(state string) (string, bool) { return "", false }
+func (m mapping) BackState(state string) (string, bool) { return backState(state) }
+
+// backState is what the source is told of a ticket's state.
+func backState(state string) (string, bool) {
+	switch state {
+	case "working", "waiting":
+		return "acknowledged", true
+	case "resolved":
+		return "silenced", true
+	}
+	return "", false
+}
 
 func (m mapping) StateClass(state string) string {
 	switch state {

@@ -15,6 +15,7 @@ type Plan struct {
 	without   ha.Rule
 	attempts  int // before a link is parked; 0 = never
 	reconcile time.Duration
+	compare   time.Duration // between comparisons with the source's list; 0 = never
 
 	loss     float64 // of a request or an answer of the database
 	late     float64 // of the desk's requests
@@ -58,6 +59,9 @@ func newPlan(seed uint64) Plan {
 	}
 	if r.hit(0.15) {
 		p.reconcile = 8 * time.Second
+	}
+	if r.hit(0.3) {
+		p.compare = 4 * time.Second
 	}
 	if r.hit(0.5) {
 		p.deaf = 0.15

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -124,12 +125,25 @@ func (w *World) isQuiet() bool {
 				quiet = false
 			}
 		}
+		if w.plan.compare > 0 && len(w.vanished(r)) > 0 || w.newsBehind(r) {
+			quiet = false
+		}
 		l := r.leases[connectorName]
 		if l.Server == "" || !w.check.isWorking(l.Boot, l.Epoch) {
 			quiet = false
 		}
 	})
 	return quiet
+}
+
+// newsBehind reports whether there is news that no poll has read.
+func (w *World) newsBehind(r *rows) bool {
+	if w.desk.kind != lookupDesk {
+		return false
+	}
+	w.desk.mu.Lock()
+	defer w.desk.mu.Unlock()
+	return r.bookmarks[connectorName+"/news"] != strconv.Itoa(len(w.desk.news))
 }
 
 // reconcile is what a reconcile run does for links that a write reached later

@@ -161,13 +161,14 @@ func (p *Process) jitter(part string) func() float64 {
 }
 
 // setups serves the connector's present document.
-type setups struct {
-	p     *Process
-	setup *forward.Setup
-}
+type setups struct{ setup *forward.Setup }
 
 func (p *Process) newSetups() setups {
-	return setups{p, &forward.Setup{Version: 1, Mapping: mapping{p.w.plan}, Remote: p.w.newAdapter(p), Poll: 3 * time.Second}}
+	api := sourceAPI{adapter{p}}
+	return setups{&forward.Setup{
+		Version: 1, Mapping: mapping{p.w.plan}, Remote: p.w.newAdapter(p), Poll: 3 * time.Second,
+		Sources: []forward.SourceSetup{{Name: sourceName, Writer: api, Lister: api, Compare: p.w.plan.compare}},
+	}}
 }
 
 // Setup returns a document that never changes: what changes live are the

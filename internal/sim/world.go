@@ -37,12 +37,13 @@ type World struct {
 	labels  map[alert.ID]string
 	said    int                          // words of the source so far
 	sources map[string]alert.Observation // what is so, by key
+	shown   map[alert.ID]string          // what the source was told last, by alert
 }
 
 func newWorld(seed uint64, p Plan, keep bool) *World {
 	w := &World{
 		seed: seed, chance: chance(mix(0x7ea1e5, seed)), start: time.Now(), plan: p,
-		group: uuid.MustParse("6f1d2a00-0000-4000-8000-000000000001"), alerts: map[string]int{}, labels: map[alert.ID]string{}, sources: map[string]alert.Observation{},
+		group: uuid.MustParse("6f1d2a00-0000-4000-8000-000000000001"), alerts: map[string]int{}, labels: map[alert.ID]string{}, sources: map[string]alert.Observation{}, shown: map[alert.ID]string{},
 	}
 	w.trace = &trace{start: w.start, keep: keep}
 	w.check = newChecker(w)
