@@ -13,6 +13,7 @@ import (
 
 const (
 	recordMost    = 1000 // outcomes in one transaction
+	recordAtOnce  = 2    // transactions at once: one computes while the other's commit is written
 	recordTimeout = 30 * time.Second
 	recordPause   = 50 * time.Millisecond // first pause after a failure
 	recordSlowest = 500 * time.Millisecond
@@ -52,11 +53,17 @@ func (r *recorder) put(e Entry) {
 
 // run records until in is closed and everything is written.
 func (r *recorder) run() {
-	defer close(r.finished)
-	defer r.alone.Wait()
-	for e := range r.in {
-		r.write(r.gather(e))
+	var each sync.WaitGroup
+	for range recordAtOnce {
+		each.Go(func() {
+			for e := range r.in {
+				r.write(r.gather(e))
+			}
+		})
 	}
+	each.Wait()
+	r.alone.Wait()
+	close(r.finished)
 }
 
 // gather takes what else is waiting, up to a transaction's worth. It never waits:
