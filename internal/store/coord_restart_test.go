@@ -93,3 +93,30 @@ func TestSessionsAfterARestartOfPostgres(t *testing.T) {
 		}
 	}
 }
+
+func TestRestoreMakesAnotherHistory(t *testing.T) {
+	source, target := freshPostgres(t), freshPostgres(t)
+	db := open(t, source)
+	addConnector(t, db, "desk")
+	join(t, db, "north")
+	before, err := db.ReadGroup(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dump, err := exec.Command("pg_dump", "--dbname", source).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	restore := exec.Command("psql", "--quiet", "--no-psqlrc", "--set", "ON_ERROR_STOP=1", "--dbname", target)
+	restore.Stdin = strings.NewReader(string(dump))
+	if out, err := restore.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	after, err := open(t, target).ReadGroup(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.Identity == before.Identity || serverOf(after, "north").Boot != "north-boot" {
+		t.Errorf("identity %q after a restore, %q before; %+v", after.Identity, before.Identity, after.Servers)
+	}
+}

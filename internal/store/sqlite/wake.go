@@ -38,10 +38,12 @@ func (c *Coordinator) Announce(_ context.Context, topics []string) error {
 		lines.WriteString(topic + "\n")
 	}
 	_, err = f.Write(lines.Bytes()) // one write: lines of two processes do not mix
-	if size, sized := f.Seek(0, io.SeekEnd); sized == nil && size > wakeLimit {
-		err = errors.Join(err, f.Truncate(0))
+	size, sized := f.Seek(0, io.SeekEnd)
+	err = errors.Join(err, sized, f.Close())
+	if size > wakeLimit { // by its name: Windows truncates no file that is open for appending
+		err = errors.Join(err, os.Truncate(f.Name(), 0))
 	}
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err != nil {
 		return fmt.Errorf("announce: %w", err)
 	}
 	return nil

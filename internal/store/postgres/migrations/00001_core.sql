@@ -136,7 +136,7 @@ CREATE TABLE link (
     changed_at      bigint  NOT NULL,
     delivered_at    bigint  NOT NULL, -- 0 = never
     PRIMARY KEY (alert_id, connector, side)
-) WITH (fillfactor = 60);
+) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.1);
 CREATE INDEX link_due ON link (connector, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX link_claim ON link (connector, claim_id) WHERE claim_id IS NOT NULL;
 CREATE INDEX link_ticket ON link (connector, ticket) WHERE ticket <> '';
@@ -190,12 +190,14 @@ CREATE TABLE bookmark (
 -- What the store asks of every engine in its own way. The clock stands still
 -- during a statement, so that its stamps agree. The timeline of the log
 -- being written changes at once at a promotion; the control file's lags behind.
+-- A restore makes the tables anew, and so the number of one of them.
 CREATE VIEW clock AS SELECT (extract(epoch FROM statement_timestamp()) * 1000000)::bigint AS now;
 CREATE VIEW history AS
 SELECT 'pg-' || (SELECT system_identifier FROM pg_control_system()) || '-' ||
        CASE WHEN pg_is_in_recovery()
             THEN lpad(upper(to_hex((SELECT timeline_id FROM pg_control_checkpoint()))), 8, '0')
-            ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END AS identity;
+            ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END
+       || '-' || 'lease'::regclass::oid AS identity;
 
 -- The group is made with the schema, so that no server sees one without the other.
 INSERT INTO management_group (one, id, name, nudge_key, generation, created_at)
