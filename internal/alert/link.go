@@ -227,7 +227,9 @@ func (l Link) Record(o Outcome) (Link, Recorded) {
 	if l.Ticket == "" {
 		l.Ticket = ticket // assigned by the remote while we were sending
 	}
-	if o.Heard != "" {
+	// What was heard of a ticket while its create was being recorded is newer than
+	// the create's answer.
+	if o.Heard != "" && (ticket != "" || l.Heard == "") {
 		l.Heard = o.Heard
 	}
 	l.Claim, l.Hold = Claim{}, o.Hold

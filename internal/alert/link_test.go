@@ -98,6 +98,14 @@ func TestRecordUnderItsClaim(t *testing.T) {
 
 // TestC5ReplacedClaimIsEvidence: what a deposed server learnt is kept, and the
 // link is verified.
+func TestRecordKeepsNewsNewerThanTheCreate(t *testing.T) {
+	l := link(Fresh, func(l *Link) { l.Claim, l.Heard = Claim{ID: uuid.Max, Epoch: 1}, "resolved" })
+	got, _ := l.Record(Outcome{LinkID: l.LinkID, Claim: uuid.Max, Answered: true, Heard: "open", Progress: Progress{Stage: Settled, Ticket: "11"}})
+	if got.Heard != "resolved" {
+		t.Errorf("heard %q, want the state that was told after the create", got.Heard)
+	}
+}
+
 func TestC5ReplacedClaimIsEvidence(t *testing.T) {
 	old := Claim{ID: uuid.New(), Epoch: 7}
 	answered := Outcome{Claim: old.ID, Answered: true, Progress: Progress{Stage: Settled, Ticket: "12", Delivered: 1}}
