@@ -18,7 +18,7 @@ import (
 
 // acceptTimeout bounds Accept: whoever pushes alerts hears within 2 s that the
 // database is away, and keeps them.
-const acceptTimeout = 1900 * time.Millisecond
+const acceptTimeout = 1700 * time.Millisecond
 
 // Accept implements intake.Store.
 func (db *DB) Accept(ctx context.Context, b intake.Batch) ([]intake.Accepted, error) {

@@ -36,7 +36,11 @@ func (db *DB) Claim(ctx context.Context, r forward.ClaimRequest) (int, error) {
 	if r.View.Swept {
 		swept = 1
 	}
-	args := fenceArgs(r.Term, r.Claim, r.Limit, swept, r.View.Age.Microseconds())
+	floor, err := db.floor(ctx, r.Term.Connector)
+	if err != nil {
+		return 0, db.explain(err, "claim links of connector "+r.Term.Connector)
+	}
+	args := fenceArgs(r.Term, r.Claim, r.Limit, swept, r.View.Age.Microseconds(), floor)
 	n, err := db.alone(ctx, db.engine.Statements.Claim, args...)
 	if err != nil || n > 0 {
 		return int(n), db.explain(err, "claim links of connector "+r.Term.Connector)
@@ -118,10 +122,14 @@ func (db *DB) OpenClaims(ctx context.Context, connector string) ([]alert.ClaimID
 
 // NextDue implements forward.Links.
 func (db *DB) NextDue(ctx context.Context, connector string) (time.Duration, bool, error) {
+	floor, err := db.floor(ctx, connector)
+	if err != nil {
+		return 0, false, db.explain(err, "read the backlog of connector "+connector)
+	}
 	var wait sql.NullInt64
-	err := db.engine.Read.QueryRowContext(ctx, `
-SELECT (SELECT due_at FROM link WHERE connector = $1 AND due_at IS NOT NULL ORDER BY due_at LIMIT 1) - (SELECT now FROM clock)`,
-		connector).Scan(&wait)
+	err = db.engine.Read.QueryRowContext(ctx, `
+SELECT (SELECT due_at FROM link WHERE connector = $1 AND due_at >= $2 ORDER BY due_at LIMIT 1) - (SELECT now FROM clock)`,
+		connector, floor).Scan(&wait)
 	if err != nil {
 		return 0, false, db.explain(err, "read the backlog of connector "+connector)
 	}

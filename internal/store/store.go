@@ -27,6 +27,7 @@ type DB struct {
 	url        string // with credentials: never printed
 	log        *slog.Logger
 	statements texts
+	floors     floors
 	wakes      *wakes
 }
 

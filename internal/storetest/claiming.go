@@ -33,7 +33,7 @@ func claimOrder(t *testing.T, fresh Fresh) {
 	term := f.term(tickets, "alpha")
 	ids := f.raise(6, tickets)
 	for i, id := range ids {
-		f.exec("UPDATE link SET due_at = $2 WHERE alert_id = $1", id, 1000-i) // long ago, the last one first
+		f.exec("UPDATE link SET due_at = due_at - $2 WHERE alert_id = $1", id, 1000*i) // the last one first
 	}
 	for i := 0; i < len(ids); i += 2 {
 		_, works := f.claim(f.db, term, 2)
@@ -118,7 +118,7 @@ func claimHolds(t *testing.T, fresh Fresh) {
 		{"another's, swept", alert.Hold{Epoch: term.Epoch - 1, Until: time.Minute}, alert.TermView{Swept: true}, 1},
 		{"none", alert.Hold{}, alert.TermView{}, 1},
 	} {
-		f.exec("UPDATE link SET claim_id = NULL, claim_epoch = 0, due_at = 1, hold_epoch = $1, hold_until = $2",
+		f.exec("UPDATE link SET claim_id = NULL, claim_epoch = 0, due_at = changed_at, hold_epoch = $1, hold_until = $2",
 			c.hold.Epoch, c.hold.Until.Microseconds())
 		c.view.Epoch = term.Epoch
 		n, err := f.db.Claim(t.Context(), forward.ClaimRequest{Term: term, View: c.view, Claim: alert.NewID(), Limit: 10})
@@ -350,7 +350,7 @@ func adoptRefused(t *testing.T, fresh Fresh) {
 	for name, change := range map[string]string{
 		"parked":  "UPDATE link SET parked = 'x' WHERE alert_id = $1",
 		"skipped": "UPDATE link SET parked = '', skipped = 'x' WHERE alert_id = $1",
-		"due":     "UPDATE link SET skipped = '', delivered = 0, due_at = 1 WHERE alert_id = $1",
+		"due":     "UPDATE link SET skipped = '', delivered = 0, due_at = changed_at WHERE alert_id = $1",
 	} {
 		f.exec("UPDATE link SET parked = '', skipped = '', delivered = wanted, due_at = NULL WHERE alert_id = $1", prev.Alert)
 		f.exec(change, prev.Alert)

@@ -64,6 +64,9 @@ type Engine struct {
 	Coordination Coordination
 	GroupQuery   string
 
+	// KeepsDead says that an index keeps the entries of rows it no longer lists
+	// until a vacuum, so that looking for its first row costs what was removed.
+	KeepsDead  bool
 	Statements Statements
 	// Durable reports settings under which a confirmed commit may be lost, one
 	// text each; none is the good answer.
@@ -76,7 +79,7 @@ type Engine struct {
 type Statements struct {
 	// Claim claims due links (rule C1) and affects as many rows. Parameters:
 	// connector, epoch, boot, identity, claim id, limit, 1 if the term has swept,
-	// age of the term in microseconds.
+	// age of the term in microseconds, and a time before which nothing is due.
 	Claim string
 	// HasSchema answers true when goose's table of versions exists.
 	HasSchema string

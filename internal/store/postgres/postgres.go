@@ -4,15 +4,18 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"tieline/internal/fault"
@@ -26,6 +29,10 @@ var migrations embed.FS
 // connect_timeout: whoever pushes an alert hears within 2 s that the database
 // is away.
 const dialTimeout = 1500 * time.Millisecond
+
+// cancelTimeout is how long a cancelled statement may take to answer before its
+// connection is given up.
+const cancelTimeout = 200 * time.Millisecond
 
 // connections is how many connections work uses, by default.
 const connections = 8
@@ -48,6 +55,11 @@ func Config(url string) (*pgx.ConnConfig, error) {
 	c.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3,
 	}}).DialContext
+	// A statement that is given up is cancelled at the server. Its backend would
+	// otherwise wait on for a lock, and then do what nobody waits for any more.
+	c.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelTimeout}
+	}
 	for name, value := range map[string]string{
 		"application_name": "tieline",
 		// A process frozen inside a transaction would keep its rows locked for ever.
@@ -97,12 +109,13 @@ func answers(where string, db *sql.DB) *engine.Engine {
 	return &engine.Engine{
 		Name: "postgres", Where: where, Write: db, Read: db,
 		Migrations: sub, Goose: "postgres",
-		Lock:     func(ctx context.Context, f func() error) error { return locked(ctx, db, f) },
-		Classify: classify,
-		Rows:     rows,
-		Run:      run,
-		Each:     each,
-		Gate:     func(context.Context) (func(), error) { return func() {}, nil },
+		Lock:      func(ctx context.Context, f func() error) error { return locked(ctx, db, f) },
+		Classify:  classify,
+		KeepsDead: true,
+		Rows:      rows,
+		Run:       run,
+		Each:      each,
+		Gate:      func(context.Context) (func(), error) { return func() {}, nil },
 		Statements: engine.Statements{
 			Claim: claimText, ForUpdate: "FOR UPDATE",
 			HasSchema: "SELECT to_regclass('goose_db_version') IS NOT NULL",
@@ -155,7 +168,9 @@ func classify(err error) engine.Class {
 	var network net.Error
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {
-		if errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, net.ErrClosed) {
+		broken := pgconn.SafeToRetry(err) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+			errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone)
+		if broken || errors.As(err, &connect) || errors.As(err, &network) {
 			return engine.Unreachable
 		}
 		return engine.Other
@@ -167,6 +182,8 @@ func classify(err error) engine.Class {
 		return engine.Busy
 	case "25006", "53100": // read_only_sql_transaction, disk_full
 		return engine.ReadOnly
+	case "57014": // query_canceled: by a context that ended
+		return engine.Busy
 	case "25P03", "57P01", "57P02", "57P03", "53300": // idle in transaction, shut down, crash, starting, too many connections
 		return engine.Unreachable
 	}

@@ -7,7 +7,7 @@ const claimText = `
 UPDATE link SET claim_id = $5, claim_epoch = $2, due_at = NULL
 WHERE rowid IN (
 	SELECT rowid FROM link
-	WHERE connector = $1 AND due_at <= (SELECT now FROM clock) AND claim_id IS NULL
+	WHERE connector = $1 AND due_at >= $9 AND due_at <= (SELECT now FROM clock) AND claim_id IS NULL
 	  AND (hold_epoch = 0 OR hold_epoch = $2 AND hold_until <= $8 OR hold_epoch <> $2 AND $7 = 1)
 	ORDER BY due_at LIMIT $6)
   AND connector = $1 AND due_at IS NOT NULL AND claim_id IS NULL AND parked = '' AND skipped = ''
