@@ -149,35 +149,45 @@ func readDraft(w http.ResponseWriter, r *http.Request) (deskDraft, bool) {
 // Document is the connector document that feeds this desk from a generic source.
 func (d *Desk) Document(name, polling string, tolerance int) string {
 	return fmt.Sprintf(`
-name: %s
+name: %[1]s
 sources:
-  - name: %s
+  - name: %[1]s
     kind: generic
+%[2]s
+fields:
+  name: "{{ .Labels.name }}"
+  number: "{{ .Annotations.number }}"
+high_availability:
+  polling_interval: %[3]s
+  tolerance: %[4]d
+`, name, d.Remote(), polling, tolerance)
+}
+
+// Remote is the part of a connector document that names this desk.
+func (d *Desk) Remote() string {
+	return fmt.Sprintf(`
 remote:
   kind: webhook
   endpoints: [%s]
   settings:
-    path: /tickets
-    update_path: /tickets/{{ .Ticket }}
-    update_method: PUT
-    ticket: answer.id
-    state: answer.state
+    settle: 5s
+    ended: []
+    create:
+      path: /tickets
+      ticket: body.id
+      state: body.state
+    update:
+      method: PUT
+      path: "/tickets/{{ path .Ticket }}"
     lookup:
-      path: /tickets?key={{ .Key }}
-      tickets: answer.tickets
-    settle: 2s
-fields:
-  name: "{{ .labels.name }}"
-  number: "{{ .annotations.number }}"
+      path: "/tickets?key={{ urlquery .Key }}"
+      tickets: body.tickets
 states:
   open: open
   closed: closed
 limits:
   window: 5s
-  timeout: 3s
+  timeout: 2s
   concurrency: 16
-high_availability:
-  polling_interval: %s
-  tolerance: %d
-`, name, name, d.URL, polling, tolerance)
+`, d.URL)
 }

@@ -105,32 +105,14 @@ sources:
     kind: alertmanager
     url: %s
     compare: 5s
-remote:
-  kind: webhook
-  endpoints: [%s]
-  settings:
-    path: /tickets
-    update_path: /tickets/{{ .Ticket }}
-    update_method: PUT
-    ticket: answer.id
-    state: answer.state
-    lookup:
-      path: /tickets?key={{ .Key }}
-      tickets: answer.tickets
-    settle: 2s
+%s
 fields:
-  name: "{{ .labels.instance }}"
-  number: '{{ if eq .status "closed" }}2{{ else }}1{{ end }}'
-states:
-  open: open
-  closed: closed
-limits:
-  window: 5s
-  timeout: 3s
+  name: "{{ .Labels.instance }}"
+  number: '{{ if eq .Status "closed" }}2{{ else }}1{{ end }}'
 high_availability:
   polling_interval: %s
   tolerance: %d
-`, am.url, r.desk.URL, polling, tolerance)
+`, am.url, r.desk.Remote(), polling, tolerance)
 }
 
 func (am *alertmanager) name(n int) string { return fmt.Sprintf("db%03d", n) }

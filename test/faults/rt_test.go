@@ -98,7 +98,7 @@ remote:
   settings:
     queue: Alerts
 fields:
-  subject: "{{ .summary }}"
+  subject: "{{ .Summary }}"
 states:
   open: open
   closed: resolved
