@@ -182,6 +182,7 @@ func (c *claimer) claim(ctx context.Context, gear *equipment, n int, probe bool)
 		c.queue <- job{Work: w, claimed: start, read: now, probe: probe}
 	}
 	c.observe.Claimed(len(work))
+	c.sweep.claimed()
 	return len(work), nil
 }
 
@@ -271,6 +272,9 @@ func (c *claimer) succeeded() {
 		c.log.Info("the database answers again", "connector", c.cfg.Connector, "epoch", c.term.Epoch)
 	}
 	c.failing = false
+	if c.cfg.Idle < 0 {
+		return
+	}
 	c.idleAt = time.Now().Add(orElse(c.cfg.Idle, orElse(c.term.Settings.Polling, 30*time.Second)))
 }
 

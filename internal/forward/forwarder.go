@@ -33,7 +33,9 @@ type Config struct {
 	Jitter    func() float64 // in [0, 1); nil = random
 
 	// Idle is how often an idle Active asks for due links without having been
-	// woken: what a lost wake-up costs at most. 0 = the polling interval.
+	// woken: what a lost wake-up costs at most. 0 = the polling interval; negative
+	// = never, where something else calls Wake that often (one query for all
+	// connectors, say).
 	Idle time.Duration
 	// Reconcile is how long between reconcile runs; 0 = an hour, negative = only on
 	// demand and after an outage.

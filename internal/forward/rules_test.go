@@ -111,6 +111,33 @@ func TestC3TheWindowBeginsBeforeTheClaimIsSent(t *testing.T) {
 	})
 }
 
+func TestC3ACallEndsWithinTheWindow(t *testing.T) {
+	for left, calls := range map[time.Duration]int{call: 0, call + time.Second: 1} {
+		bubble(t, func(w *world) {
+			w.setup.Mapping = forwardtest.Mapping{Fail: func(*alert.Alert) error {
+				time.Sleep(time.Millisecond) // where the process is frozen, below
+				return nil
+			}}
+		}, func(t *testing.T, w *world) {
+			a := w.activate("a")
+			synctest.Wait()
+			w.raise(a, "disk")
+			synctest.Wait()
+			a.clock.Jump(window - left)
+			w.store.Disturb(func(s string) forwardtest.Fault {
+				if s == "Claim" {
+					return forwardtest.Before
+				}
+				return forwardtest.None
+			})
+			after(10 * time.Millisecond)
+			if n := len(w.remote.Calls("create")); n != calls {
+				t.Fatalf("%d calls with %v left of the window, want %d", n, left, calls)
+			}
+		})
+	}
+}
+
 func TestC4ANewTermLeavesEarlierClaimsAloneForAWindow(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, w *world) {
 		a := w.activate("a")

@@ -10,10 +10,13 @@ import (
 
 type instant = ha.Instant
 
-// recoverEvery is how often claims that belong to nobody are looked for without
-// a suspicion: a claim statement of an earlier term that was frozen in the
-// database may commit after the sweep.
-const recoverEvery = 5 * time.Minute
+// Claims that belong to nobody are looked for without a suspicion too: a claim
+// statement of an earlier term that was held up in the database may commit after
+// the sweep. An idle connector stops looking, so that it costs nothing.
+const (
+	recoverEvery = 5 * time.Minute
+	looksAfter   = 2 // the sweep, or the last claim of ours
+)
 
 // sweep is rule C4: one timer per term, from the answer of its take-over; when a
 // full window has passed, claims of earlier terms are nobody's and one statement
@@ -25,7 +28,8 @@ type sweep struct {
 	swept   bool
 	restAt  time.Duration // age of the term at which holds of earlier terms have ended
 	strays  strays
-	check   time.Time // when to look for strays
+	check   time.Time // when to look for strays; zero = not
+	looks   int       // remaining without a suspicion
 }
 
 func newSweep(t *tenure) *sweep { return &sweep{tenure: t} }
@@ -55,12 +59,12 @@ func (s *sweep) run(ctx context.Context) (fresh bool, err error) {
 		}
 		s.expired = true
 		s.restAt = s.term.Age() + s.settle()
-		s.check = time.Now().Add(s.patience())
+		s.check, s.looks = time.Now().Add(s.patience()), looksAfter
 		return true, nil
 	case s.expired && !s.swept && age >= s.restAt:
 		s.swept = true
 		return true, nil
-	case s.expired && !time.Now().Before(s.check):
+	case !s.check.IsZero() && !time.Now().Before(s.check):
 		return s.recover(ctx)
 	}
 	return false, nil
@@ -81,8 +85,19 @@ func (s *sweep) expire(ctx context.Context, stuck []alert.ClaimID) error {
 
 // suspect is called when a claim's answer was lost for good.
 func (s *sweep) suspect() {
-	if soon := time.Now().Add(s.patience()); !s.check.IsZero() && soon.Before(s.check) {
+	if !s.expired {
+		return // the sweep begins looking
+	}
+	if soon := time.Now().Add(s.patience()); s.check.IsZero() || soon.Before(s.check) {
 		s.check = soon
+	}
+}
+
+// claimed is called after each claim of ours.
+func (s *sweep) claimed() {
+	s.looks = looksAfter
+	if s.expired && s.check.IsZero() {
+		s.check = time.Now().Add(recoverEvery)
 	}
 }
 
@@ -101,9 +116,14 @@ func (s *sweep) recover(ctx context.Context) (fresh bool, err error) {
 			return false, err
 		}
 	}
-	s.check = time.Now().Add(recoverEvery)
-	if len(s.strays.seen) > len(stuck) {
+	s.looks--
+	switch {
+	case len(s.strays.seen) > len(stuck):
 		s.check = time.Now().Add(patience)
+	case s.looks > 0:
+		s.check = time.Now().Add(recoverEvery)
+	default:
+		s.check = time.Time{}
 	}
 	return len(stuck) > 0, nil
 }
