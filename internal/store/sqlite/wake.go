@@ -25,6 +25,7 @@ const (
 	// it looks only in case that fails.
 	wakeTold   = 500 * time.Millisecond
 	wakeUntold = 20 * time.Millisecond
+	wakeRetry  = time.Second
 )
 
 // Announce appends the topics to the file of wake-ups.
@@ -50,15 +51,24 @@ func (c *Coordinator) Announce(_ context.Context, topics []string) error {
 }
 
 // Listen reads what is appended from now on. Where it cannot, it says so and
-// only waits: wake-ups are a matter of time.
+// tries again: wake-ups are a matter of time.
 func (c *Coordinator) Listen(ctx context.Context, heard func(topic string), missed func()) error {
-	err := c.listen(ctx, heard, missed)
-	if ctx.Err() == nil {
-		c.log.Warn("wake-ups of other processes are not heard; work of theirs waits for the next poll",
-			slog.String("folder", c.presences.dir), slog.Any("err", err))
-		<-ctx.Done()
+	for told := ""; ; missed() {
+		err := c.listen(ctx, heard, missed)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if told != err.Error() {
+			told = err.Error()
+			c.log.Warn("wake-ups of other processes are not heard, trying again; until then work waits for the next poll",
+				slog.String("folder", c.presences.dir), slog.Any("err", err))
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(wakeRetry):
+		}
 	}
-	return context.Cause(ctx)
 }
 
 func (c *Coordinator) listen(ctx context.Context, heard func(topic string), missed func()) error {
@@ -106,12 +116,20 @@ type tail struct {
 	at   int64
 }
 
+var errRemoved = errors.New("the file of wake-ups was removed")
+
 // read calls heard for each whole line since the last time, and missed when the
 // file started anew in between.
 func (t *tail) read(heard func(line string), missed func()) error {
 	info, err := t.file.Stat()
-	if err != nil || info.Size() == t.at {
+	if err != nil {
 		return err
+	}
+	if shown, err := os.Stat(t.file.Name()); err != nil || !os.SameFile(info, shown) {
+		return errors.Join(errRemoved, err)
+	}
+	if info.Size() == t.at {
+		return nil
 	}
 	if info.Size() < t.at {
 		t.at = 0
