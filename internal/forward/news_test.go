@@ -1,0 +1,164 @@
+package forward_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"tieline/internal/alert"
+	"tieline/internal/connector"
+	"tieline/internal/fault"
+	"tieline/internal/forward"
+	"tieline/internal/forward/forwardtest"
+)
+
+func TestNewsIsBroughtBackAndNeverEchoes(t *testing.T) {
+	bubble(t, func(w *world) { w.setup.Poll = 10 * time.Second }, func(t *testing.T, w *world) {
+		a := w.activate("a")
+		id := w.raise(a, "disk")
+		after(15 * time.Second)
+		if got := w.source.Written(); len(got) != 0 {
+			t.Fatalf("our own create came back: %+v", got)
+		}
+		w.remote.Edit("1", func(t *forwardtest.Ticket) { t.State = "stalled" })
+		after(11 * time.Second)
+		got := w.source.Written()
+		if len(got) != 1 || got[0].State != "stalled" || got[0].Ticket != "1" || got[0].Alert.ID != id {
+			t.Fatalf("written back %+v", got)
+		}
+		updates := len(w.remote.Calls("update"))
+		w.remote.Edit("1", func(*forwardtest.Ticket) {}) // news without anything new
+		after(5 * time.Minute)
+		if n := len(w.source.Written()); n != 1 {
+			t.Fatalf("written back %d times", n)
+		}
+		if n := len(w.remote.Calls("update")); n != updates {
+			t.Fatal("the write-back echoed to the remote")
+		}
+	})
+}
+
+func TestALostReceiveAnswerLosesNoNews(t *testing.T) {
+	for _, f := range []forwardtest.Fault{forwardtest.Before, forwardtest.After} {
+		bubble(t, func(w *world) { w.setup.Poll = 10 * time.Second }, func(t *testing.T, w *world) {
+			a := w.activate("a")
+			id := w.raise(a, "disk")
+			after(15 * time.Second)
+			w.store.Disturb(loseOnce("Receive", f))
+			w.remote.Edit("1", func(t *forwardtest.Ticket) { t.State = "stalled" })
+			after(30 * time.Second)
+			if heard := w.link(id).Heard; heard != "stalled" {
+				t.Fatalf("heard %q", heard)
+			}
+			if n := len(w.source.Written()); n != 1 {
+				t.Fatalf("written back %d times", n)
+			}
+		})
+	}
+}
+
+func TestOnlyTwoAbsencesCloseAnAlert(t *testing.T) {
+	compared := func(w *world) {
+		w.setup.Sources[0].Lister, w.setup.Sources[0].Compare = w.source, time.Minute
+	}
+	t.Run("gone", func(t *testing.T) {
+		bubble(t, compared, func(t *testing.T, w *world) {
+			a := w.activate("a")
+			stays, goes := w.raise(a, "cpu"), w.raise(a, "disk")
+			w.source.Show("run 1", "cpu", "disk")
+			after(90 * time.Second)
+			w.source.Show("run 1", "cpu")
+			after(time.Minute)
+			if w.store.Alert(goes).Status != alert.Open {
+				t.Fatal("closed after one absence")
+			}
+			after(time.Minute)
+			if w.store.Alert(goes).Status != alert.Closed || w.store.Alert(stays).Status != alert.Open {
+				t.Fatal("not closed, or the wrong one")
+			}
+			if got := w.link(goes); got.Told != "resolved" {
+				t.Fatalf("the ticket was not resolved: %+v", got)
+			}
+		})
+	})
+	t.Run("seen in between", func(t *testing.T) {
+		bubble(t, compared, func(t *testing.T, w *world) {
+			a := w.activate("a")
+			id := w.raise(a, "disk")
+			w.source.Show("run 1")
+			after(30 * time.Second)
+			for range 5 {
+				w.store.See(id)
+				after(time.Minute)
+			}
+			if w.store.Alert(id).Status != alert.Open {
+				t.Fatal("closed although the source repeated it")
+			}
+		})
+	})
+	t.Run("restarted", func(t *testing.T) {
+		bubble(t, compared, func(t *testing.T, w *world) {
+			a := w.activate("a")
+			id := w.raise(a, "disk")
+			w.source.Show("run 1", "disk")
+			after(30 * time.Second)
+			w.source.Show("run 2")
+			after(2 * time.Minute)
+			if w.store.Alert(id).Status != alert.Open {
+				t.Fatal("closed just after the source's restart")
+			}
+			after(time.Minute)
+			if w.store.Alert(id).Status != alert.Closed {
+				t.Fatal("never closed")
+			}
+		})
+	})
+}
+
+func TestReconcileMarksAndSendsNothing(t *testing.T) {
+	table := map[string]connector.Refire{"deleted": {Action: "new"}}
+	bubble(t, func(w *world) { w.setup.Mapping = forwardtest.Mapping{Table: table} }, func(t *testing.T, w *world) {
+		a := w.activate("a")
+		var ids []alert.ID
+		for i := range 6 {
+			ids = append(ids, w.raise(a, fmt.Sprint(i)))
+			after(time.Second)
+		}
+		w.store.Close(ids[1])
+		a.f.Wake()
+		after(time.Second)
+		w.remote.Make(w.key(ids[2]))                                                                      // a twin
+		w.remote.Make(w.key(alert.NewID()))                                                               // a stranger
+		w.remote.Disturb(nil)                                                                             //
+		w.remote.Edit("2", func(t *forwardtest.Ticket) { t.State, t.Open, t.Revision = "open", true, 1 }) // a late older write
+		w.remote.Delete("1")
+		before := len(w.remote.Calls("create")) + len(w.remote.Calls("update"))
+		r, err := a.f.Reconcile(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(w.remote.Calls("create")) + len(w.remote.Calls("update")); n != before {
+			t.Fatal("the run sent something itself")
+		}
+		if r.Missing != 1 || r.LeftOpen != 1 || r.Twins != 1 || r.Strangers != 1 || r.Marked != 3 {
+			t.Fatalf("report %+v", r)
+		}
+		after(5 * settle)
+		for i, id := range ids {
+			if i != 1 {
+				w.settled(id)
+			}
+		}
+		if got := w.remote.Tickets(); got[0].State != "resolved" {
+			t.Fatalf("the late write was not mended: %+v", got[0])
+		}
+	})
+}
+
+func TestReconcileIsTheActives(t *testing.T) {
+	f := forward.New(forward.Config{Connector: desk})
+	if _, err := f.Reconcile(context.Background()); fault.KindOf(err) != fault.Refused {
+		t.Errorf("Reconcile = %v", err)
+	}
+}
