@@ -40,7 +40,7 @@ var allowed = map[string][]string{
 	"internal/metrics": {"alert", "ha", "fault"},
 	"internal/ledger":  {"alert"},
 
-	"internal/forward/forwardtest": {"forward", "alert", "ha", "remote"},
+	"internal/forward/forwardtest": {"forward", "alert", "connector", "ha", "remote", "source"},
 	"internal/hatest":              {"ha"},
 	"internal/storetest":           {"store", "store/...", "alert", "connector", "ha", "hatest", "intake", "forward", "fault", "secret"},
 	"internal/sourcetest":          {"source", "alert", "fault"},
