@@ -78,6 +78,8 @@ type Looker interface {
 }
 
 // Comparer reads a ticket back and names the fields that do not show the draft.
+// Content that cannot be read back counts as not shown: it is then sent again,
+// where otherwise an update that was never carried out would pass for done.
 type Comparer interface {
 	Compare(ctx context.Context, ticket string, d alert.Draft) (t alert.Ticket, differs []string, err error)
 }

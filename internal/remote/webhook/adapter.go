@@ -262,8 +262,26 @@ func differs(t alert.Ticket, d alert.Draft) []string {
 			names = append(names, name)
 		}
 	}
+	if len(names) == 0 && !attests(t, want) {
+		names = append(names, "content, which the lookup does not tell")
+	}
 	slices.Sort(names)
 	return names
+}
+
+// attests reports whether a ticket tells enough to know that it shows a draft:
+// the revision, or all of the content. Otherwise an update that was never
+// carried out would pass for one that was.
+func attests(t alert.Ticket, want map[string]string) bool {
+	if _, ok := t.Fields["revision"]; ok {
+		return true
+	}
+	for name, value := range want {
+		if _, told := t.Fields[name]; !told && value != "" && name != "revision" {
+			return false
+		}
+	}
+	return true
 }
 
 // Note implements remote.Noter.

@@ -67,7 +67,9 @@
 // list, in the order of creation, of ids or of maps with "id" and, as far as
 // known, "state", "open", "url", "key" and "fields"; a comparison covers the
 // state and those of the fields that are returned: "subject", "body",
-// "severity", "revision" and the document's fields by name.
+// "severity", "revision" and the document's fields by name. Where neither the
+// revision nor all of the content is returned, nothing is known of the content:
+// the ticket counts as different, and is updated once more.
 //
 // # The idempotency key
 //

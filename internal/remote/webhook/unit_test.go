@@ -230,6 +230,29 @@ func TestLookup(t *testing.T) {
 	}
 }
 
+// A ticket of which the lookup tells the state alone may show any revision.
+func TestComparisonWithoutContentProvesNothing(t *testing.T) {
+	d := remotetest.Draft("tl-a", 2, map[string]string{"n": "8"})
+	for fields, shown := range map[string]bool{
+		`{}`:              false,
+		`{"n": "8"}`:      false,
+		`{"revision": 2}`: true,
+		`{"revision": 1}`: false,
+		`{"subject": t.s, "body": t.b, "severity": t.v, "n": "8"}`: true,
+	} {
+		answer, err := json.Marshal(map[string]any{"items": []any{map[string]any{"id": 3, "state": d.State, "s": d.Subject, "b": d.Body, "v": d.Severity}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		expression := `body.items.map(t, {"id": t.id, "state": t.state, "fields": ` + fields + `})`
+		a, _ := record(t, 200, string(answer), map[string]any{"lookup": map[string]any{"path": "/find", "tickets": expression}})
+		_, differs, err := a.(remote.Comparer).Compare(t.Context(), "3", d)
+		if err != nil || (len(differs) == 0) != shown {
+			t.Errorf("with fields %s it differs in %v, %v", fields, differs, err)
+		}
+	}
+}
+
 // A 404 of a misspelt path must not read as "no ticket": a second would be made.
 func TestLookupNotFound(t *testing.T) {
 	for none, want := range map[bool]bool{true: true, false: false} {
