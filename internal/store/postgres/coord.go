@@ -146,6 +146,17 @@ func (c *Coordinator) Held(ctx context.Context, name string) (bool, error) {
 // server here can have a presence.
 func (c *Coordinator) Pooled() bool { return c.pooled.Load() }
 
+// always is set on every connection for coordination. The keepalives make the
+// server end the presence of a host that is lost; the rest undoes what a
+// database's own defaults would break.
+var always = map[string]string{
+	"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "3", "tcp_keepalives_count": "3", "tcp_user_timeout": "15000",
+	"client_connection_check_interval": "5000",
+	"idle_session_timeout":             "0", // these connections are silent between heartbeats
+	"default_transaction_isolation":    "read committed",
+	"jit":                              "off",
+}
+
 // connect opens a connection and sets what of the settings the server knows.
 // They are set by a statement, because poolers refuse them at the start.
 func (c *Coordinator) connect(ctx context.Context, config *pgx.ConnConfig, name string,
@@ -155,9 +166,11 @@ func (c *Coordinator) connect(ctx context.Context, config *pgx.ConnConfig, name 
 	if err != nil {
 		return nil, fmt.Errorf("connect for coordination: %w", err)
 	}
-	names := []string{"application_name", "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count",
-		"tcp_user_timeout", "client_connection_check_interval", "jit", "default_transaction_isolation"}
-	values := []string{name, "5", "3", "3", "15000", "5000", "off", "read committed"}
+	names := []string{"application_name"}
+	values := []string{name}
+	for setting, value := range always {
+		names, values = append(names, setting), append(values, value)
+	}
 	for setting, limit := range limits {
 		names = append(names, setting)
 		values = append(values, fmt.Sprint(limit.Milliseconds()))
