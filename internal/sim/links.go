@@ -193,8 +193,7 @@ func (m mailroom) Adopt(ctx context.Context, claim alert.ClaimID, link, previous
 	return run(ctx, m.p, "adopt", m.p.w.nameOf(link), func(r *rows) (bool, error) {
 		mine, ok := r.links[link]
 		prev, known := r.links[previous]
-		if !ok || !known || mine.Claim.ID != claim || prev.Claim.ID != uuid.Nil || prev.Parked != "" ||
-			prev.Skipped != "" || prev.Due() || prev.Ticket == "" || mine.Stage != alert.Fresh {
+		if !ok || !known || mine.Claim.ID != claim || mine.Stage != alert.Fresh || !prev.Yields() {
 			return false, nil
 		}
 		mine.Ticket, mine.TicketURL, mine.Stage = prev.Ticket, prev.TicketURL, alert.Settled

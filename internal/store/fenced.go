@@ -34,12 +34,13 @@ func (db *DB) Adopt(ctx context.Context, claim alert.ClaimID, link, previous ale
 			return err
 		}
 		mine, prev := held.rows[link], held.rows[previous]
-		if mine == nil || prev == nil || !adoptable(mine.Link, prev.Link, claim) {
+		if mine == nil || prev == nil || mine.Claim.ID != claim || mine.Stage != alert.Fresh || !prev.Yields() {
 			return nil
 		}
 		mine.Ticket, mine.TicketURL, mine.Stage = prev.Ticket, prev.TicketURL, alert.Settled
 		mine.Told, mine.Heard, mine.Delivered = prev.Told, prev.Heard, 0
 		prev.Skipped = reason
+		prev.dueFrom(held.now)
 		held.change(mine)
 		held.change(prev)
 		if err := db.store(ctx, tx, held); err != nil {
@@ -53,11 +54,6 @@ func (db *DB) Adopt(ctx context.Context, claim alert.ClaimID, link, previous ale
 		return nil
 	})
 	return adopted, db.explain(err, "adopt the ticket of alert "+previous.Alert.String())
-}
-
-func adoptable(mine, prev alert.Link, claim alert.ClaimID) bool {
-	return mine.Claim.ID == claim && mine.Stage == alert.Fresh &&
-		prev.Claim.ID == alert.ClaimID{} && prev.Parked == "" && prev.Skipped == "" && !prev.Due()
 }
 
 const unparkText = `

@@ -322,6 +322,8 @@ func adoptTicket(t *testing.T, fresh Fresh) {
 	f := setup(t, fresh)
 	term, claim, w := refired(f)
 	prev := w.Previous.Link
+	// What its alert was yet to tell the ticket is dropped.
+	f.exec("UPDATE link SET delivered = 1, due_at = changed_at WHERE alert_id = $1", prev.LinkID.Alert)
 	ok, err := f.db.Adopt(t.Context(), claim, w.Link.LinkID, prev.LinkID, "reopened for the next alert")
 	if err != nil || !ok {
 		t.Fatalf("adopt: %v %v", ok, err)
@@ -347,17 +349,21 @@ func adoptRefused(t *testing.T, fresh Fresh) {
 	f := setup(t, fresh)
 	_, claim, w := refired(f)
 	prev := w.Previous.Link.LinkID
+	const rest = "UPDATE link SET parked = '', skipped = '', notes_wanted = 0, claim_id = NULL, stage = 'settled' WHERE alert_id = $1"
 	for name, change := range map[string]string{
-		"parked":  "UPDATE link SET parked = 'x' WHERE alert_id = $1",
-		"skipped": "UPDATE link SET parked = '', skipped = 'x' WHERE alert_id = $1",
-		"due":     "UPDATE link SET skipped = '', delivered = 0, due_at = changed_at WHERE alert_id = $1",
+		"parked":            "UPDATE link SET parked = 'x' WHERE alert_id = $1",
+		"skipped":           "UPDATE link SET skipped = 'x' WHERE alert_id = $1",
+		"to be told a note": "UPDATE link SET notes_wanted = 1 WHERE alert_id = $1",
+		"claimed":           "UPDATE link SET claim_id = '00000000-0000-4000-8000-000000000000' WHERE alert_id = $1",
+		"not known well":    "UPDATE link SET stage = 'verify' WHERE alert_id = $1",
 	} {
-		f.exec("UPDATE link SET parked = '', skipped = '', delivered = wanted, due_at = NULL WHERE alert_id = $1", prev.Alert)
+		f.exec(rest, prev.Alert)
 		f.exec(change, prev.Alert)
 		if ok, err := f.db.Adopt(t.Context(), claim, w.Link.LinkID, prev, "x"); ok || err != nil {
 			t.Errorf("the previous link is %s: adopted %v: %v", name, ok, err)
 		}
 	}
+	f.exec(rest, prev.Alert)
 	if ok, err := f.db.Adopt(t.Context(), alert.NewID(), w.Link.LinkID, prev, "x"); ok || err != nil {
 		t.Errorf("another claim: adopted %v: %v", ok, err)
 	}
