@@ -21,7 +21,9 @@ const batchSize = 500
 // Bench runs the benchmarks: what budgets of the design are measured by.
 func Bench(b *testing.B, fresh func(testing.TB) string) {
 	b.Run("accept", func(b *testing.B) { benchAccept(b, fresh(b)) })
-	b.Run("bare inserts", func(b *testing.B) { benchBare(b, fresh(b)) })
+	for _, rows := range []int{10, 100} {
+		b.Run(fmt.Sprintf("bare inserts, %d a statement", rows), func(b *testing.B) { benchBare(b, fresh(b), rows) })
+	}
 	for _, backlog := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprintf("claim, read and record, %d due", backlog), func(b *testing.B) { benchClaim(b, fresh(b), backlog) })
 	}
@@ -70,7 +72,7 @@ func benchAccept(b *testing.B, url string) {
 
 // benchBare inserts the same rows, an alert and a link each, by multi-row
 // inserts into the same tables and nothing else: what Accept is measured against.
-func benchBare(b *testing.B, url string) {
+func benchBare(b *testing.B, url string, rows int) {
 	db := benchOpen(b, url)
 	if _, err := db.Accept(b.Context(), benchBatch(0, batchSize)); err != nil {
 		b.Fatal(err)
@@ -91,7 +93,7 @@ func benchBare(b *testing.B, url string) {
 			alerts.set(i, "latest_key", id.String()[:16])
 			links.set(i, "alert_id", id.String())
 		}
-		if err := bareInsert(b.Context(), raw, alerts, links); err != nil {
+		if err := bareInsert(b.Context(), raw, rows, alerts, links); err != nil {
 			b.Fatal(err)
 		}
 		n += batchSize
@@ -99,14 +101,13 @@ func benchBare(b *testing.B, url string) {
 	perSecond(b, n, "alerts/s")
 }
 
-func bareInsert(ctx context.Context, raw *sql.DB, tables ...*table) error {
+func bareInsert(ctx context.Context, raw *sql.DB, rows int, tables ...*table) error {
 	tx, err := raw.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
 	for _, t := range tables {
-		const rows = 50 // a statement; more was slower on both engines
 		for i := 0; i < len(t.rows); i += rows {
 			var args []any
 			for _, r := range t.rows[i : i+rows] {

@@ -62,7 +62,7 @@ func randomOperations(t *testing.T, fresh Fresh, seed uint64) {
 		do     func()
 	}{
 		{10, m.accept}, {10, m.claim}, {12, m.record}, {2, m.expire}, {1, m.takeOver}, {4, m.receive},
-		{2, m.suspect}, {2, m.unpark}, {2, m.adopt}, {1, m.note},
+		{2, m.suspect}, {2, m.unpark}, {2, m.adopt}, {1, m.note}, {1, m.doubt},
 	}
 	var deck []func()
 	for _, o := range operations {

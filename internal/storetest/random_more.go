@@ -9,6 +9,7 @@ import (
 
 	"tieline/internal/alert"
 	"tieline/internal/forward"
+	"tieline/internal/ha"
 )
 
 // record records any outcome under any claim ever made, in one batch.
@@ -181,8 +182,7 @@ func (m *model) adopt() {
 	if claim == uuid.Nil || m.IntN(4) == 0 {
 		claim = alert.NewID()
 	}
-	want := mine.Claim.ID == claim && mine.Stage == alert.Fresh &&
-		prev.Claim.ID == uuid.Nil && prev.Parked == "" && prev.Skipped == "" && !prev.Due()
+	want := mine.Claim.ID == claim && mine.Stage == alert.Fresh && prev.Yields()
 	ok, err := m.db.Adopt(m.Context(), claim, mine.LinkID, prev.LinkID, "adopted")
 	m.say("adopt %v by %v: %v", prev.LinkID, mine.LinkID, ok)
 	if err != nil || ok != want {
@@ -206,4 +206,25 @@ func (m *model) note() {
 		l.LinkID.Alert, l.LinkID.Connector, string(l.Side))
 	m.exec("INSERT INTO note (alert_id, connector, side, seq, text, at) VALUES ($1, $2, $3, $4, 'note', 1)",
 		l.LinkID.Alert, l.LinkID.Connector, string(l.Side), l.NotesWanted)
+}
+
+// doubt changes the database's history under the connector.
+func (m *model) doubt() {
+	m.exec("UPDATE lease SET identity = 'an older history' WHERE connector = $1", tickets)
+	s, err := m.db.Coordinator().Open(m.Context(), "doubting", "doubting-boot")
+	if err != nil {
+		m.Fatalf("open a session: %v", err)
+	}
+	defer s.Close()
+	if err := s.Doubt(m.Context(), tickets, m.term.Epoch, m.term.Identity); err != nil {
+		m.Errorf("doubt: %v", err)
+	}
+	hold := alert.Hold{Epoch: m.term.Epoch + ha.EpochJump}
+	for id, l := range m.links {
+		if id.Connector == tickets {
+			l.Link = l.Doubt(hold)
+		}
+	}
+	m.say("doubt under epoch %d", hold.Epoch)
+	m.takeOver()
 }
