@@ -157,7 +157,7 @@ remote:
     update: {method: PUT, path: "/tickets/{{ path .Ticket }}"}
     lookup:
       path: "/tickets?key={{ urlquery .Key }}"
-      tickets: 'body.tickets.map(t, {"id": t.id, "state": t.state, "key": t.key})'
+      tickets: 'body.tickets.map(t, {"id": t.id, "state": t.state, "key": t.key, "fields": {"revision": t.revision}})'
     probe: {path: /health}
     settle: 1s
 `

@@ -32,10 +32,11 @@ type desk struct {
 
 // ticket is what the webhook adapter sends by default, as far as the desk cares.
 type ticket struct {
-	ID     string            `json:"id"`
-	Key    string            `json:"key"`
-	State  string            `json:"state"`
-	Fields map[string]string `json:"fields"` // alert: the stream's name of it; number: of the observation shown
+	ID       string            `json:"id"`
+	Key      string            `json:"key"`
+	Revision int64             `json:"revision"`
+	State    string            `json:"state"`
+	Fields   map[string]string `json:"fields"` // alert: the stream's name of it; number: of the observation shown
 }
 
 func openDesk(l *ledger.Ledger) (*desk, error) {

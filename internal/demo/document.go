@@ -35,7 +35,7 @@ remote:
       path: "/tickets/{{ path .Ticket }}"
     lookup:
       path: "/tickets?key={{ urlquery .Key }}"
-      tickets: 'body.tickets.map(t, {"id": t.id, "state": t.state, "key": t.key, "fields": {"number": t.fields.number}})'
+      tickets: 'body.tickets.map(t, {"id": t.id, "state": t.state, "key": t.key, "fields": {"revision": t.revision}})'
     probe:
       path: /health
     settle: 1s
