@@ -25,7 +25,7 @@ type Failure struct {
 	Connect bool          // no endpoint could be connected to; the request never left
 	Shared  bool          // concerns the remote as a whole (down, 401, 429), not this alert: feeds the breaker
 	Status  int           // HTTP status, 0 = none
-	Ticket  string        // a ticket that a failed Create made all the same; the caller records it
+	Ticket  string        // a ticket that a failed Create made all the same; "" = none, or not known
 	Msg     string        // safe for people: names the endpoint and cause, at most a few hundred characters, no secret
 	Err     error         // the cause, for the log; may be nil
 }

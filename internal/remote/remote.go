@@ -18,6 +18,20 @@
 // understood and refused; a person is needed. Retry: certainly not carried out.
 // Unknown: sent and not answered; it may have been carried out, or may yet be.
 // A write's error that is no *Failure counts as Unknown.
+//
+// # HTTP
+//
+// Client calls remotes for the adapters. A request counts as sent once a
+// connection was handed to it; before that, its failure is Retry with Connect.
+// After that a write without an answer is Unknown and a read Retry. Of the
+// answers, 401, 429 and a 503 with Retry-After are Retry and concern the remote
+// as a whole; 408, 500, 502, 504 and a 503 without Retry-After leave a write
+// Unknown, because gateways give them for requests that they passed on; other
+// refusals are Permanent. Redirects are not followed.
+//
+// Endpoints are tried in their communication order and round again, beginning
+// at the one that worked last, and once a minute at the first. A write that may
+// have left goes to no second endpoint.
 package remote
 
 import (
@@ -36,7 +50,8 @@ const (
 	AtLeastOnce Guarantee = iota
 	// Lookup: tickets can be found by key, so an unknown outcome is looked up.
 	Lookup
-	// Idempotent: the remote itself drops a second write with the same key.
+	// Idempotent: the remote itself drops a second create with the same key, also
+	// one of a newer revision: whoever creates again tells the newest afterwards.
 	Idempotent
 )
 

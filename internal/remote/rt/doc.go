@@ -40,8 +40,10 @@
 // It answers 200 to an update with an impossible status and changes nothing,
 // and 201 to a create with a custom field the queue lacks, dropping the value.
 // So custom fields are checked against the queue before a create, and every
-// write is read back; what was not done is a Permanent failure naming the
-// field. Updates are conditional (If-Match) on the state that was read.
+// write is read back; what was not done is asked for once more, and is then a
+// Permanent failure naming the field. A create that made a ticket which does
+// not show the draft is of unknown outcome, so that the ticket is looked up and
+// updated instead of made again. Updates are conditional (If-Match) on the state that was read.
 //
 // The text of a ticket's creation cannot be changed afterwards: an update shows
 // a changed body only in body_field.

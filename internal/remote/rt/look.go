@@ -24,6 +24,9 @@ const keyPrefix = "tl-"
 // Look implements remote.Looker. It searches all queues, because people move
 // tickets. A merged ticket is no longer found; its survivor is.
 func (a *Adapter) Look(ctx context.Context, k alert.Key) ([]alert.Ticket, error) {
+	if k == "" {
+		return nil, nil
+	}
 	query := "CF.{" + a.keyField + "} = " + quote(string(k))
 	var tickets []alert.Ticket
 	after := "0"

@@ -21,8 +21,13 @@ import (
 // one. A request makes some five transactions, all numbered within its second.
 const overlap = 200
 
-// maxPages bounds how much one call of News reads; the next goes on from there.
-const maxPages = 10
+// Bounds of what is made news of at a time, so that every poll gets somewhere
+// within its deadline, however much there is to read.
+const (
+	maxRead  = 50 // transactions
+	maxWords = 5  // comments of others, whose text is read one by one
+	maxSteps = 10 // before a poll returns without any news of our tickets
+)
 
 // maxText bounds a comment that is brought back, in bytes.
 const maxText = 16 << 10
@@ -105,16 +110,45 @@ func (a *Adapter) News(ctx context.Context, mark string) ([]alert.News, string, 
 	if err != nil {
 		return nil, mark, err
 	}
-	read, err := a.transactions(ctx, b)
-	if err != nil || len(read) == 0 {
-		return nil, mark, err
+	for step := range maxSteps {
+		read, err := a.transactions(ctx, b)
+		if err == nil && len(read) == 0 {
+			break
+		}
+		var news []alert.News
+		if err == nil {
+			read = firstOf(read)
+			news, err = a.tell(ctx, read)
+		}
+		if err != nil && step > 0 {
+			break // what was read so far need not be read again
+		}
+		if err != nil {
+			return nil, mark, err
+		}
+		b = b.with(read)
+		if len(news) > 0 {
+			return news, b.String(), nil
+		}
 	}
-	news, err := a.tell(ctx, read)
-	if err != nil {
-		return nil, mark, err
-	}
-	return news, b.with(read).String(), nil
+	return nil, b.String(), nil
 }
+
+// firstOf returns as many transactions as are worked on at a time.
+func firstOf(list []transaction) []transaction {
+	words := 0
+	for i, t := range list {
+		if t.hasWords() {
+			words++
+		}
+		if i == maxRead || words > maxWords {
+			return list[:i]
+		}
+	}
+	return list
+}
+
+func (t transaction) hasWords() bool { return t.kind == "Comment" || t.kind == "Correspond" }
 
 func (a *Adapter) watched() string {
 	queues := make([]string, len(a.queues))
@@ -151,31 +185,34 @@ func (a *Adapter) present(ctx context.Context) (bookmark, error) {
 		return bookmark{}, err
 	}
 	now := bookmark{last: list[0].id}
-	read, err := a.transactions(ctx, now)
-	read = slices.DeleteFunc(read, func(t transaction) bool { return t.id > now.last })
-	return now.with(read), err
+	for {
+		read, err := a.transactions(ctx, now)
+		read = slices.DeleteFunc(read, func(t transaction) bool { return t.id > now.last })
+		if err != nil || len(read) == 0 {
+			return now, err
+		}
+		now = now.with(read)
+	}
 }
 
-// transactions returns those after the bookmark and the unread ones of its overlap.
+// transactions returns the next ones after the bookmark, or unread in its
+// overlap: those of the first page that has any.
 func (a *Adapter) transactions(ctx context.Context, b bookmark) ([]transaction, error) {
-	var unread []transaction
 	from := b.from()
-	for range maxPages {
+	for {
 		list, err := a.searchTransactions(ctx, fmt.Sprintf("%s AND %s AND id > %d", a.watched(), newsTypes, from), "ASC", pageSize)
 		if err != nil {
 			return nil, err
 		}
+		full := len(list) >= pageSize
 		for _, t := range list {
 			from = max(from, t.id)
-			if !slices.Contains(b.seen, t.id) {
-				unread = append(unread, t)
-			}
 		}
-		if len(list) < pageSize {
-			break
+		unread := slices.DeleteFunc(list, func(t transaction) bool { return slices.Contains(b.seen, t.id) })
+		if len(unread) > 0 || !full {
+			return unread, nil
 		}
 	}
-	return unread, nil
 }
 
 // tell makes news of transactions, of tickets that carry a key of ours.
@@ -200,7 +237,7 @@ func (a *Adapter) tell(ctx context.Context, list []transaction) ([]alert.News, e
 			Author: t.creator, Own: myself != "" && t.creator == myself,
 		}
 		n.At, _ = time.Parse(time.RFC3339, t.created) // for display; zero when odd
-		if !n.Own && (t.kind == "Comment" || t.kind == "Correspond") {
+		if !n.Own && t.hasWords() {
 			if n.Text, err = a.words(ctx, t.id); err != nil {
 				return nil, err
 			}

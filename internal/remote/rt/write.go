@@ -51,14 +51,32 @@ func (a *Adapter) Create(ctx context.Context, d alert.Draft) (alert.Ticket, erro
 		return alert.Ticket{}, err
 	}
 	id := made.text("id")
-	t, _, err := a.ticket(ctx, id)
+	t, etag, err := a.ticket(ctx, id)
 	if err != nil {
 		return alert.Ticket{}, afterWrite(err, id)
 	}
-	if missing := w.differs(t); len(missing) > 0 {
-		return a.shownAs(t), notDone(id, missing, "made without them")
+	if len(w.differs(t)) == 0 {
+		return a.shownAs(t), nil
 	}
-	return a.shownAs(t), nil
+	mended, err := a.mend(ctx, id, w, t, etag)
+	if err != nil {
+		return a.shownAs(t), a.halfMade(err, t)
+	}
+	return mended, nil
+}
+
+// halfMade is the failure of a create that made a ticket which does not show
+// the draft. It is of unknown outcome, so that the ticket is looked up before
+// anything is tried again; the update that follows then says that the remote
+// refuses. A ticket without its key cannot be looked up: a person must see it.
+func (a *Adapter) halfMade(err error, t record) error {
+	f := *remote.AsFailure(err)
+	f.Class, f.Ticket, f.Connect = remote.Unknown, t.text("id"), false
+	if t.customFields()[a.keyField] == "" {
+		f.Class = remote.Permanent
+		f.Msg += "; the ticket was made without its key"
+	}
+	return &f
 }
 
 // checkFields refuses custom fields that the queue does not have. A queue that
@@ -126,7 +144,7 @@ func afterWrite(err error, ticket string) error {
 // notDone is the failure of a write that Request Tracker answered with success.
 func notDone(ticket string, fields []string, words string) *remote.Failure {
 	return &remote.Failure{
-		Class: remote.Permanent, Ticket: ticket,
+		Class: remote.Permanent,
 		Msg: fmt.Sprintf("Request Tracker did not store %s of ticket %s: %s",
 			remote.Clean(strings.Join(fields, ", ")), ticket, words),
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -27,6 +28,7 @@ func stringValue(s string) types.String { return types.String(s) }
 type adapter struct {
 	config
 	client *remote.Client
+	log    *slog.Logger
 }
 
 // looker and noter are what a configuration may add. They hold the adapter
@@ -43,7 +45,7 @@ func New(s remote.Settings) (remote.Adapter, error) {
 	if len(problems) > 0 {
 		return nil, fault.InvalidInput("the remote's settings are not valid", problems)
 	}
-	a := &adapter{config: c}
+	a := &adapter{config: c, log: s.Logger()}
 	authorize, secrets, err := a.credentials(s)
 	if err != nil {
 		return nil, err
@@ -132,7 +134,29 @@ func (a *adapter) Create(ctx context.Context, d alert.Draft) (alert.Ticket, erro
 	if err != nil {
 		return alert.Ticket{}, a.unnamed(answer, err)
 	}
-	return a.shown(t, string(d.Key), d)
+	ticket, err := a.shown(t, string(d.Key), d)
+	if err == nil {
+		return ticket, nil
+	}
+	return a.finish(ctx, ticket, d)
+}
+
+// finish gives a ticket that was just made the state it should have: many
+// systems take none with a create. Should that fail, the ticket must not be
+// made again: where it can be looked up or its repeat is dropped, the outcome
+// is unknown; else the ticket counts as made, in the state it has.
+func (a *adapter) finish(ctx context.Context, made alert.Ticket, d alert.Draft) (alert.Ticket, error) {
+	ticket, err := a.Update(ctx, made.ID, d)
+	if err == nil {
+		return ticket, nil
+	}
+	f := *remote.AsFailure(err)
+	if a.Traits().Guarantee == remote.AtLeastOnce {
+		a.log.Warn("state not set by create", slog.String("remote", "webhook"), slog.String("reason", f.Msg))
+		return made, nil
+	}
+	f.Class, f.Connect, f.Ticket = remote.Unknown, false, made.ID
+	return made, &f
 }
 
 // stillUnderWay reads a 409 as systems with idempotency keys mean it: the first
@@ -193,8 +217,8 @@ func (a *adapter) shown(t told, otherwise string, d alert.Draft) (alert.Ticket, 
 	ticket := alert.Ticket{ID: t.ticket, State: t.state, URL: t.url, Key: d.Key, Open: !slices.Contains(a.ended, t.state)}
 	if d.State != "" && t.state != "" && t.state != d.State {
 		return ticket, &remote.Failure{
-			Class: remote.Permanent, Ticket: t.ticket,
-			Msg: fmt.Sprintf("the remote did not set the state of ticket %s to %s: it is %s", remote.Clean(t.ticket), remote.Clean(d.State), a.client.Text(t.state)),
+			Class: remote.Permanent,
+			Msg:   fmt.Sprintf("the remote did not set the state of ticket %s to %s: it is %s", remote.Clean(t.ticket), remote.Clean(d.State), a.client.Text(t.state)),
 		}
 	}
 	return ticket, nil

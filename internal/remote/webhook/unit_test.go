@@ -193,8 +193,36 @@ func TestSilentlyRefusedState(t *testing.T) {
 	d := remotetest.Draft("tl-x", 2, nil)
 	d.State = "resolved"
 	_, err := a.Update(t.Context(), "7", d)
-	if f := remote.AsFailure(err); err == nil || f.Class != remote.Permanent || f.Ticket != "7" || !strings.Contains(f.Msg, "resolved") {
+	if f := remote.AsFailure(err); err == nil || f.Class != remote.Permanent || !strings.Contains(f.Msg, "resolved") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A ticket that was made but has not the state it should have must not be made
+// again.
+func TestCreateThatTakesNoState(t *testing.T) {
+	parts := func(update string) map[string]any {
+		return map[string]any{
+			"create": map[string]any{"ticket": "body.id", "state": `"new"`},
+			"update": map[string]any{"method": "PUT", "state": update},
+		}
+	}
+	d := remotetest.Draft("tl-x", 1, nil)
+	d.State = "open"
+	a, got := record(t, 200, `{"id": "7"}`, parts(`"open"`))
+	if ticket, err := a.Create(t.Context(), d); err != nil || ticket.ID != "7" || ticket.State != "open" || len(*got) != 2 {
+		t.Errorf("%+v, %v after %d requests", ticket, err, len(*got))
+	}
+	a, _ = record(t, 200, `{"id": "7"}`, parts(`"new"`))
+	if ticket, err := a.Create(t.Context(), d); err != nil || ticket.ID != "7" || ticket.State != "new" {
+		t.Errorf("at least once: %+v, %v", ticket, err)
+	}
+	values := parts(`"new"`)
+	values["idempotent"] = true
+	a, _ = record(t, 200, `{"id": "7"}`, values)
+	_, err := a.Create(t.Context(), d)
+	if f := remote.AsFailure(err); err == nil || f.Class != remote.Unknown || f.Ticket != "7" {
+		t.Errorf("idempotent: %v", err)
 	}
 }
 
