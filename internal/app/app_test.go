@@ -9,8 +9,10 @@ import (
 	"testing"
 
 	"tieline/internal/config"
+	"tieline/internal/connector"
 	"tieline/internal/fault"
 	"tieline/internal/remotetest"
+	"tieline/internal/store"
 )
 
 func alertNamed(key, status string) map[string]any {
@@ -119,6 +121,31 @@ func TestDocumentThatCannotRunHere(t *testing.T) {
 	}
 	apply(t, dir, strings.Replace(d.document, "  settings:", "  token: file:"+token+"\n  settings:", 1))
 	eventually(t, "the alert that waited has its ticket", func() bool { return d.subjects()["trouble with x"] == 1 })
+}
+
+func TestDocumentOfANewerProgram(t *testing.T) {
+	dir, d := t.TempDir(), newDesk(t)
+	apply(t, dir, d.document)
+	doc, err := connector.Parse([]byte(d.document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.NewReplacer("name: desk", "name: future", "kind: webhook", "kind: telepathy").Replace(d.document)
+	save(t, dir, store.SaveDocument{Connector: "future", Text: text, Settings: HASettings(doc)})
+	a := start(t, settings(dir, "one"))
+	eventually(t, "the other connector works", func() bool { return isActive(t, a, "desk") })
+	r := a.units.get("future").report()
+	if r.Eligible || !strings.Contains(r.Reason, "telepathy") {
+		t.Errorf("the report of a document this program cannot run is %+v", r)
+	}
+	if isActive(t, a, "future") {
+		t.Error("Active for a document it cannot run")
+	}
+	post(t, a, "shop", alertNamed("x", "open"))
+	eventually(t, "the other connector's ticket", func() bool { return d.subjects()["trouble with x"] == 1 })
+
+	apply(t, dir, strings.Replace(d.document, "name: desk", "name: future", 1))
+	eventually(t, "the alert taken in before has its second ticket", func() bool { return d.subjects()["trouble with x"] == 2 })
 }
 
 func TestRefusals(t *testing.T) {

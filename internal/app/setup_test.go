@@ -110,16 +110,22 @@ func isActive(t *testing.T, a *App, connector string) bool {
 // apply stores a document as "tieline connector apply" does.
 func apply(t *testing.T, dir, text string) store.StoredDocument {
 	t.Helper()
+	doc, err := connector.Parse([]byte(text), CheckKinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return save(t, dir, store.SaveDocument{Connector: doc.Name, Text: text, Who: "test", Settings: HASettings(doc)})
+}
+
+// save stores a document without looking at it, as a newer program may have done.
+func save(t *testing.T, dir string, s store.SaveDocument) store.StoredDocument {
+	t.Helper()
 	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(dir, "tieline.db"), store.Options{Migrate: true, MaxConns: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	doc, err := connector.Parse([]byte(text), CheckKinds)
-	if err != nil {
-		t.Fatal(err)
-	}
-	saved, err := db.SaveDocument(t.Context(), store.SaveDocument{Connector: doc.Name, Text: text, Who: "test", Settings: HASettings(doc)})
+	saved, err := db.SaveDocument(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
