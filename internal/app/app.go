@@ -50,10 +50,11 @@ type App struct {
 	server    *http.Server
 	listener  net.Listener
 
-	woken    chan struct{} // to the runner: read the group now
-	look     chan struct{} // to the documents' loop: there may be another version
-	resweep  chan struct{} // to the sweeper: the documents changed, or this server became Active
-	lastBeat atomic.Int64  // last heartbeat that was answered, or the start: ns since 1970
+	woken    chan struct{}      // to the runner: read the group now
+	look     chan struct{}      // to the documents' loop: there may be another version
+	asked    chan chan struct{} // to the same: look, and close what was sent
+	resweep  chan struct{}      // to the sweeper: the documents changed, or this server became Active
+	lastBeat atomic.Int64       // last heartbeat that was answered, or the start: ns since 1970
 	stopping atomic.Bool
 
 	background sync.WaitGroup
@@ -77,7 +78,7 @@ func New(o Options) *App {
 	return &App{
 		cfg: o.Config, base: o.Log, log: o.Log.With("server", o.Config.Server), registry: o.Registry,
 		metrics: metrics.New(o.Registry, Version()), boot: uuid.NewString(),
-		woken: make(chan struct{}, 1), look: make(chan struct{}, 1), resweep: make(chan struct{}, 1),
+		woken: make(chan struct{}, 1), look: make(chan struct{}, 1), asked: make(chan chan struct{}), resweep: make(chan struct{}, 1),
 		released: make(chan struct{}), ended: make(chan struct{}),
 	}
 }

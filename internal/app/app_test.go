@@ -103,6 +103,32 @@ func TestDocumentsAreAppliedLive(t *testing.T) {
 	eventually(t, "its ticket", func() bool { return d.subjects()["trouble with y"] == 1 })
 }
 
+// A sender that is faster than the news of a document must not be turned away.
+func TestSourceIsKnownAsSoonAsItsDocumentIsStored(t *testing.T) {
+	dir, d := t.TempDir(), newDesk(t)
+	apply(t, dir, d.document)
+	a := start(t, settings(dir, "one"))
+	doc, err := connector.Parse([]byte(strings.NewReplacer("name: desk", "name: second", "name: shop", "name: store").Replace(d.document)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := connector.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	saveQuietly(t, dir, store.SaveDocument{Connector: "second", Text: string(text), Settings: HASettings(doc)})
+	post(t, a, "store", alertNamed("x", "open"))
+	eventually(t, "its ticket", func() bool { return d.subjects()["trouble with x"] == 1 })
+	resp, err := http.Post("http://"+a.Addr()+"/v1/sources/none", "application/json", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusNotFound {
+		t.Errorf("a source that nobody describes: %d, want 404", resp.StatusCode)
+	}
+}
+
 func TestDocumentThatCannotRunHere(t *testing.T) {
 	dir, d := t.TempDir(), newDesk(t)
 	token := filepath.Join(dir, "token")

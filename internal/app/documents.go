@@ -137,28 +137,37 @@ func (a *App) agent() string { return fmt.Sprintf("tieline/%s (%s)", Version(), 
 const documentsTime = 10 * time.Second
 
 // followDocuments applies each change of the documents until ctx ends. It is
-// told by a wake-up, and by the group that each heartbeat reads.
+// told by a wake-up, by the group that each heartbeat reads, and by a request
+// that names a source nobody knows.
 func (a *App) followDocuments(ctx context.Context) {
 	for {
+		var asked chan struct{}
 		select {
 		case <-ctx.Done():
 			return
 		case <-a.look:
+		case asked = <-a.asked:
 		}
-		reading, cancel := context.WithTimeout(ctx, documentsTime)
-		err := a.applyDocuments(reading, func(ctx context.Context) error {
-			return a.db.JoinConnectors(ctx, a.cfg.Server, a.boot, a.cfg.Connectors)
-		})
-		cancel()
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			a.log.Warn("the documents were not read; the next heartbeat tries again", "err", err)
-		default:
-			poke(a.woken) // the group has other settings, and perhaps other members
-			a.announce()
+		a.refreshDocuments(ctx)
+		if asked != nil {
+			close(asked)
 		}
+	}
+}
+
+func (a *App) refreshDocuments(ctx context.Context) {
+	reading, cancel := context.WithTimeout(ctx, documentsTime)
+	defer cancel()
+	err := a.applyDocuments(reading, func(ctx context.Context) error {
+		return a.db.JoinConnectors(ctx, a.cfg.Server, a.boot, a.cfg.Connectors)
+	})
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		a.log.Warn("the documents were not read; the next heartbeat tries again", "err", err)
+	default:
+		poke(a.woken) // the group has other settings, and perhaps other members
+		a.announce()
 	}
 }
 

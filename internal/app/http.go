@@ -26,7 +26,7 @@ const (
 // routes is every path a server answers.
 func (a *App) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(intake.Pattern, a.intake)
+	mux.Handle(intake.Pattern, a.admitNew(a.intake))
 	mux.HandleFunc("GET /healthz", a.healthz)
 	mux.HandleFunc("GET /readyz", a.readyz)
 	mux.HandleFunc("GET /active/{connector}", a.active)

@@ -120,6 +120,17 @@ func apply(t *testing.T, dir, text string) store.StoredDocument {
 // save stores a document without looking at it, as a newer program may have done.
 func save(t *testing.T, dir string, s store.SaveDocument) store.StoredDocument {
 	t.Helper()
+	return saveAnd(t, dir, s, func(db *store.DB) { db.Wake(t.Context(), store.TopicDocuments) })
+}
+
+// saveQuietly tells nobody.
+func saveQuietly(t *testing.T, dir string, s store.SaveDocument) {
+	t.Helper()
+	saveAnd(t, dir, s, func(*store.DB) {})
+}
+
+func saveAnd(t *testing.T, dir string, s store.SaveDocument, then func(*store.DB)) store.StoredDocument {
+	t.Helper()
 	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(dir, "tieline.db"), store.Options{Migrate: true, MaxConns: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +140,7 @@ func save(t *testing.T, dir string, s store.SaveDocument) store.StoredDocument {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db.Wake(t.Context(), store.TopicDocuments)
+	then(db)
 	return saved
 }
 
