@@ -68,7 +68,8 @@ type Knowledge struct {
 	released map[string]letGo
 	failed   map[string]int   // terms in a row that ended with an error
 	stalled  map[string]int64 // epoch of the term that ended because its work stood still
-	retry    map[string]time.Duration
+	retry    map[string]time.Duration // connector -> not before
+	tried    map[string]bool          // a lease was asked for since the reading: read before the next try
 
 	ends      []End
 	wakeAll   bool
@@ -101,7 +102,7 @@ func NewKnowledge(self Self, timing Timing, without Rule, jitter func() float64)
 		seenHeld: map[string]bool{}, granted: map[string]time.Duration{},
 		reports: map[string]Report{}, cutOff: map[string]time.Duration{},
 		tenures: map[string]*tenure{}, jobs: map[string]*job{}, released: map[string]letGo{},
-		failed: map[string]int{}, stalled: map[string]int64{}, retry: map[string]time.Duration{},
+		failed: map[string]int{}, stalled: map[string]int64{}, retry: map[string]time.Duration{}, tried: map[string]bool{},
 	}
 }
 
@@ -187,9 +188,16 @@ func (k *Knowledge) Answer(now Instant, ask Ask, a Answer) {
 		k.letGo(now, ask, lost)
 	case Doubt:
 		k.wakeAll = k.wakeAll || !lost
-		k.wantRead = true
-		k.retry[ask.Connector] = now.Boot + k.timing.Stagger
+		k.spend(now, ask.Connector)
 	}
+}
+
+// spend notes that a lease was asked for. There is one try per reading, and a
+// pause: a group of many leases must not be asked for in circles.
+func (k *Knowledge) spend(now Instant, connector string) {
+	k.wantRead = true
+	k.tried[connector] = true
+	k.retry[connector] = now.Boot + k.timing.Stagger
 }
 
 func (k *Knowledge) opens(now Instant, presence string) {
@@ -226,6 +234,7 @@ func (k *Knowledge) replaced() {
 func (k *Knowledge) reads(now Instant, g Group) {
 	first := !k.read
 	k.group, k.read, k.sent, k.readAt, k.unsure = g, true, k.asked, now, false
+	clear(k.tried)
 	k.index(g)
 	own, ok := k.rows[k.self.Server]
 	if !ok || own.Boot != k.self.Boot {

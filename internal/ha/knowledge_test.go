@@ -361,3 +361,30 @@ func TestInstant(t *testing.T) {
 		t.Errorf("system clock %+v", was)
 	}
 }
+
+func TestOneTryPerReading(t *testing.T) {
+	d := newDesk(t, standard)
+	d.holds("b")
+	d.ask()
+	d.group.Identity = "h2"
+	d.k.Woken()
+	ask, _ := d.ask()
+	doubt, ok := ask.(Doubt)
+	if !ok || doubt.Epoch != 5 || doubt.Identity != "h2" {
+		t.Fatalf("asked %#v, want to move the lease to the new history", ask)
+	}
+	d.k.Answer(d.now, doubt, Answer{})
+	d.pass(time.Hour)
+	for range 3 {
+		p := d.k.Step(d.now)
+		switch ask := p.Ask.(type) {
+		case Doubt:
+			t.Fatal("asked again without a reading")
+		case Beat:
+			d.group.Leases[0], _ = d.group.Leases[0].Doubted(5, "h2")
+			d.beat(ask)
+			return
+		}
+	}
+	t.Error("the group is not read again")
+}

@@ -107,6 +107,9 @@ func (k *Knowledge) change(s *step) Ask {
 	}
 	reread := false
 	for _, c := range k.mine {
+		if k.tried[c] {
+			continue
+		}
 		if l, ok := k.leases[c]; ok && k.foreign(l) {
 			if s.now.Boot >= k.retry[c] {
 				return Doubt{Connector: c, Epoch: l.Epoch, Identity: k.group.Identity}

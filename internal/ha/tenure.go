@@ -165,11 +165,11 @@ func (k *Knowledge) renewed(b Beat) {
 
 // took folds in the answer to a take-over.
 func (k *Knowledge) took(now Instant, ask Take, l Lease, lost bool) {
-	k.wantRead = true
 	if lost {
-		k.retry[ask.Connector] = now.Boot + k.timing.Stagger
+		k.spend(now, ask.Connector)
 		return
 	}
+	k.wantRead = true
 	s, _ := k.settings(ask.Connector)
 	k.leases[l.Connector] = l
 	k.watch(now, l, false)
