@@ -112,7 +112,7 @@ func (s scene) wantTakes(since time.Time, want int, what string) {
 	}
 }
 
-func TestCrash(t *testing.T) {
+func TestSceneCrash(t *testing.T) {
 	play(t, nil, func(s scene) {
 		began, dead := time.Now(), s.active()
 		s.kill(dead, time.Hour)
@@ -121,7 +121,7 @@ func TestCrash(t *testing.T) {
 	})
 }
 
-func TestTwoCrashes(t *testing.T) {
+func TestSceneTwoCrashes(t *testing.T) {
 	play(t, nil, func(s scene) {
 		first := s.active()
 		s.kill(first, time.Hour)
@@ -133,7 +133,7 @@ func TestTwoCrashes(t *testing.T) {
 	})
 }
 
-func TestCrashLoop(t *testing.T) {
+func TestSceneCrashLoop(t *testing.T) {
 	play(t, nil, func(s scene) {
 		loop := s.active()
 		began := time.Now()
@@ -145,7 +145,7 @@ func TestCrashLoop(t *testing.T) {
 	})
 }
 
-func TestSilence(t *testing.T) {
+func TestSceneSilence(t *testing.T) {
 	limit := func(s scene) time.Duration {
 		return s.plan.settings.Polling*time.Duration(s.plan.settings.Tolerance+1) + time.Second
 	}
@@ -164,7 +164,7 @@ func TestSilence(t *testing.T) {
 }
 
 // TestNobodyIsDeposed: what must not change the Active.
-func TestNobodyIsDeposed(t *testing.T) {
+func TestSceneNobodyIsDeposed(t *testing.T) {
 	for name, disturb := range map[string]func(s scene){
 		"database restart": func(s scene) {
 			s.db.stop()
@@ -235,7 +235,7 @@ func TestNobodyIsDeposed(t *testing.T) {
 	}
 }
 
-func TestPlanned(t *testing.T) {
+func TestScenePlanned(t *testing.T) {
 	play(t, nil, func(s scene) {
 		h := s.active()
 		h.current().stop()
@@ -252,7 +252,7 @@ func TestPlanned(t *testing.T) {
 }
 
 // TestDeadSuccessor: the server that a release names dies before it can take over.
-func TestDeadSuccessor(t *testing.T) {
+func TestSceneDeadSuccessor(t *testing.T) {
 	play(t, nil, func(s scene) {
 		h := s.active()
 		h.current().stop()
@@ -277,7 +277,7 @@ func (s scene) leaseHolder() (name string) {
 
 // TestLostTakeOver: the answer to a take-over is lost; the row that names the
 // process is its term.
-func TestLostTakeOver(t *testing.T) {
+func TestSceneLostTakeOver(t *testing.T) {
 	play(t, nil, func(s scene) {
 		h := s.active()
 		s.kill(h, time.Hour)
@@ -298,7 +298,7 @@ func TestLostTakeOver(t *testing.T) {
 }
 
 // TestColdStart: the lease names a process that is long gone.
-func TestColdStart(t *testing.T) {
+func TestSceneColdStart(t *testing.T) {
 	play(t, nil, func(s scene) {
 		for _, h := range s.hosts {
 			s.kill(h, time.Hour)
@@ -310,7 +310,7 @@ func TestColdStart(t *testing.T) {
 	})
 }
 
-func TestFailback(t *testing.T) {
+func TestSceneFailback(t *testing.T) {
 	automatic := func(p *Plan) { p.settings.Failback, p.settings.Polling = ha.Automatic, time.Second }
 	play(t, automatic, func(s scene) {
 		first := s.hosts[0]
@@ -336,7 +336,7 @@ func TestFailback(t *testing.T) {
 	})
 }
 
-func TestRemoteOutOfReach(t *testing.T) {
+func TestSceneRemoteOutOfReach(t *testing.T) {
 	play(t, func(p *Plan) { p.settings.Polling = time.Second }, func(s scene) {
 		time.Sleep(2 * time.Minute)
 		h := s.active()
@@ -345,7 +345,7 @@ func TestRemoteOutOfReach(t *testing.T) {
 	})
 }
 
-func TestIneligible(t *testing.T) {
+func TestSceneIneligible(t *testing.T) {
 	play(t, func(p *Plan) { p.ineligible = map[string]bool{"b": true} }, func(s scene) {
 		s.kill(s.active(), time.Hour)
 		s.wantGap(s.gap(time.Minute, s.hosts[0], s.hosts[1]), time.Second, "crash beside a server that cannot run the document")

@@ -5,8 +5,6 @@ import (
 	"math/bits"
 	"time"
 
-	"github.com/google/uuid"
-
 	"tieline/internal/alert"
 	"tieline/internal/forward"
 	"tieline/internal/remote"
@@ -29,6 +27,13 @@ func (b *stepper) lane(i int) {
 		b.idle(i)
 	case laneAsks:
 		b.claiming(i)
+	case laneSnapshot:
+		b.add(fmt.Sprintf("the claim of s%d writes", i), func(s *xState) string {
+			lane := &s.server[i].lane
+			lane.phase = laneClaimed
+			s.db.link = small(s.db.link.real().WithClaim(alert.Claim{ID: xClaimID(lane.claim), Epoch: xEpoch(lane.epoch)}))
+			return ""
+		})
 	case laneClaimed, laneRefused:
 		b.claimAnswered(i)
 	case laneUnsure:
@@ -85,9 +90,13 @@ func (b *stepper) idle(i int) {
 func (b *stepper) claiming(i int) {
 	b.add(fmt.Sprintf("the database executes the claim of s%d", i), func(s *xState) string {
 		lane := &s.server[i].lane
+		before := s.db.link
 		lane.phase = laneRefused
 		if b.claim(s, i, lane.claim, lane.epoch) {
 			lane.phase = laneClaimed
+		}
+		if lane.phase == laneClaimed && b.x.Broken == NoRowCheck {
+			lane.phase, s.db.link = laneSnapshot, before
 		}
 		return ""
 	})
@@ -96,6 +105,10 @@ func (b *stepper) claiming(i int) {
 			v := &s.server[i]
 			s.losses++
 			v.late, v.lateTerm = v.lane.claim, v.lane.epoch
+			if b.x.Broken == SendUnsure {
+				b.learnClaim(s, i, true)
+				return ""
+			}
 			v.lane = xLane{}
 			return ""
 		})
@@ -123,7 +136,7 @@ func (b *stepper) claim(s *xState, i int, claim, epoch uint8) bool {
 	}
 	link := s.db.link.real()
 	view := alert.TermView{Epoch: xEpoch(epoch), Age: xAge, Swept: v.phase == termSwept}
-	if !link.Claimable(view) && b.x.Broken != NoRowCheck {
+	if !link.Claimable(view) {
 		return false
 	}
 	s.db.link = small(link.WithClaim(alert.Claim{ID: xClaimID(claim), Epoch: xEpoch(epoch)}))
@@ -287,9 +300,6 @@ func (b *stepper) record(s *xState, i int) {
 	now := s.db.link.real()
 	if b.x.Broken == ForeignNews {
 		o.Claim = now.Claim.ID
-	}
-	if b.x.Broken == EpochRecord && !s.namesTerm(i, lane.epoch, s.server[i].identity) {
-		o.Claim = uuid.Max
 	}
 	recorded, _ := now.Record(o)
 	s.db.link = small(recorded)

@@ -87,15 +87,16 @@ type xLane struct {
 
 // Phases of a lane.
 const (
-	laneIdle    uint8 = iota
-	laneAsks          // the claim statement is under way
-	laneClaimed       // it was executed, the answer is under way
-	laneRefused       // it was executed and claimed nothing
-	laneUnsure        // the answer was lost: re-read
-	laneDecides       // the claim is confirmed
-	laneChecked       // the window was checked, the write leaves next
-	laneAwaits        // the write left
-	laneRecords       // the outcome is being recorded
+	laneIdle     uint8 = iota
+	laneAsks           // the claim statement is under way
+	laneClaimed        // it was executed, the answer is under way
+	laneRefused        // it was executed and claimed nothing
+	laneUnsure         // the answer was lost: re-read
+	laneDecides        // the claim is confirmed
+	laneChecked        // the window was checked, the write leaves next
+	laneAwaits         // the write left
+	laneRecords        // the outcome is being recorded
+	laneSnapshot       // NoRowCheck: the statement has read, and will write
 )
 
 // xWrite is a write under way to the desk.
@@ -248,6 +249,22 @@ func (s *xState) made() int {
 		}
 	}
 	return n
+}
+
+// mirror exchanges the two servers.
+func (s xState) mirror() xState {
+	s.server[0], s.server[1] = s.server[1], s.server[0]
+	for i := range s.write {
+		if s.write[i].op != 0 {
+			s.write[i].server = 1 - s.write[i].server
+		}
+	}
+	for _, d := range []*xDatabase{&s.db, &s.old} {
+		if d.holder != 0 {
+			d.holder = 3 - d.holder
+		}
+	}
+	return s
 }
 
 func (e Explorer) first() xState {

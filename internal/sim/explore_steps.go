@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 
 	"tieline/internal/alert"
 	"tieline/internal/ha"
@@ -48,6 +49,7 @@ func (b *stepper) add(label string, f func(s *xState) string) {
 
 // normalise forgets what can make no difference any more.
 func (s *xState) normalise() {
+	slices.SortFunc(s.write[:], func(a, b xWrite) int { return int(b.claim) - int(a.claim) })
 	l := &s.db.link
 	if l.holdEpoch != s.db.epoch {
 		l.holdLeft = 0 // of another term: only that it exists counts
