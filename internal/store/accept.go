@@ -16,14 +16,21 @@ import (
 	"tieline/internal/store/engine"
 )
 
-// acceptTimeout bounds Accept: whoever pushes alerts hears within 2 s that the
-// database is away, and keeps them.
-const acceptTimeout = 1700 * time.Millisecond
+// silence is how long Accept waits for any one answer of the database: whoever
+// pushes alerts hears within 2 s that it is away, and keeps them. A database that
+// is slow, but answers, may take longer.
+const silence = 1700 * time.Millisecond
+
+// errSilent is why Accept gave up.
+var errSilent = errors.New("no answer for " + silence.String())
 
 // Accept implements intake.Store.
 func (db *DB) Accept(ctx context.Context, b intake.Batch) ([]intake.Accepted, error) {
-	ctx, cancel := context.WithTimeout(ctx, acceptTimeout)
-	defer cancel()
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	watch := time.AfterFunc(silence, func() { giveUp(errSilent) })
+	defer watch.Stop()
+	answered := func() { watch.Reset(silence) }
 	out := make([]intake.Accepted, len(b.Items))
 	order := make([]int, 0, len(b.Items))
 	for i, item := range b.Items {
@@ -38,10 +45,14 @@ func (db *DB) Accept(ctx context.Context, b intake.Batch) ([]intake.Accepted, er
 		a, b := b.Items[i], b.Items[j]
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Key, b.Key))
 	})
-	if err := db.bisect(ctx, b, order, out); err != nil {
-		return nil, db.explain(err, "store alerts")
+	err := db.bisect(ctx, b, order, out, answered)
+	switch {
+	case err == nil:
+		return out, nil
+	case errors.Is(context.Cause(ctx), errSilent):
+		return nil, db.away(errors.Join(errSilent, err), "store alerts")
 	}
-	return out, nil
+	return nil, db.explain(err, "store alerts")
 }
 
 // storable refuses names that not every engine can keep. Content is stored as
@@ -57,11 +68,12 @@ func storable(o alert.Observation) error {
 
 // bisect accepts the items in one transaction. Where the engine refuses a value
 // it halves them until the bad one stands alone, which alone is refused.
-func (db *DB) bisect(ctx context.Context, b intake.Batch, items []int, out []intake.Accepted) error {
+func (db *DB) bisect(ctx context.Context, b intake.Batch, items []int, out []intake.Accepted, answered func()) error {
 	if len(items) == 0 {
 		return nil
 	}
-	err := db.write(ctx, func(tx *sql.Tx) error { return db.accept(ctx, tx, b, items, out) })
+	err := db.write(ctx, func(tx *sql.Tx) error { return db.accept(ctx, tx, b, items, out, answered) })
+	answered()
 	if err == nil || db.engine.Classify(err) != engine.BadRow {
 		return err
 	}
@@ -70,15 +82,17 @@ func (db *DB) bisect(ctx context.Context, b intake.Batch, items []int, out []int
 		return nil
 	}
 	half := len(items) / 2
-	return errors.Join(db.bisect(ctx, b, items[:half], out), db.bisect(ctx, b, items[half:], out))
+	return errors.Join(db.bisect(ctx, b, items[:half], out, answered), db.bisect(ctx, b, items[half:], out, answered))
 }
 
-func (db *DB) accept(ctx context.Context, tx *sql.Tx, b intake.Batch, items []int, out []intake.Accepted) error {
+func (db *DB) accept(ctx context.Context, tx *sql.Tx, b intake.Batch, items []int, out []intake.Accepted, answered func()) error {
+	answered()
 	latest, err := db.lockLatest(ctx, tx, b, items)
 	if err != nil {
 		return err
 	}
-	p := &plan{batch: b, current: latest}
+	answered()
+	p := &plan{batch: b, current: latest, answered: answered}
 	for _, i := range items {
 		out[i] = p.observe(b.Items[i])
 	}

@@ -16,6 +16,7 @@ type plan struct {
 
 	rerouted []*touched // alerts that get links and no revision
 	reason   string     // why alerts were closed without their source saying so
+	answered func()     // called as statements are answered; nil = nobody asks
 }
 
 // touched is one alert that the batch changes.

@@ -133,12 +133,20 @@ func (db *DB) carryOut(ctx context.Context, tx *sql.Tx, p *plan) error {
 		{db.statements.skipEvents, w.skips},
 		{db.statements.events, w.events},
 	} {
-		if _, err := db.batch(ctx, tx, step.batch, step.rows); err != nil {
-			return err
+		for rows := range slices.Chunk(step.rows, statementRows) {
+			if _, err := db.batch(ctx, tx, step.batch, rows); err != nil {
+				return err
+			}
+			if p.answered != nil {
+				p.answered()
+			}
 		}
 	}
 	return nil
 }
+
+// statementRows bounds how many rows one statement of a plan writes.
+const statementRows = 1000
 
 // writes are a plan's rows, by statement.
 type writes struct{ grown, seen, fresh, wants, tells, skips, events [][]any }

@@ -148,15 +148,17 @@ type AlertDetail struct {
 type LinkDetail struct {
 	alert.Link
 	DueAt       time.Time // when it may be claimed; zero = not due, or claimed
-	ClaimedBy   string    // the server whose claim it is under, as far as the lease tells
+	ClaimedBy   string    // the server whose term the claim is of; "" = not claimed
 	CreatedAt   time.Time
 	ChangedAt   time.Time
 	DeliveredAt time.Time
 }
 
 const detailText = `
-SELECT ` + linkColumns + `, coalesce((SELECT server FROM lease
-	WHERE lease.connector = link.connector AND lease.epoch = link.claim_epoch AND link.claim_id IS NOT NULL), '')
+SELECT ` + linkColumns + `, coalesce(
+	(SELECT lease.server FROM lease WHERE lease.connector = link.connector AND lease.epoch = link.claim_epoch),
+	(SELECT e.to_server FROM availability_event AS e WHERE e.connector = link.connector AND e.epoch = link.claim_epoch
+		AND e.to_server <> '' ORDER BY e.id LIMIT 1), '')
 FROM link WHERE link.alert_id = $1 ORDER BY link.connector, link.side`
 
 // Alert returns one alert. It returns fault.NotFound when there is none.

@@ -105,6 +105,9 @@ func openCheck(t *testing.T, fresh Fresh) {
 			t.Errorf("%s is not well: %+v", name, lines)
 		}
 	}
+	if f.db.Engine() == "sqlite" && !ok["durability"] { // PostgreSQL's is the test server's own
+		t.Errorf("a power cut may lose what was accepted: %+v", lines)
+	}
 	f.exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (4711, $1)", true)
 	for _, l := range must(f.db.Check(t.Context()))(t) {
 		if l.Name == "schema" && l.OK {

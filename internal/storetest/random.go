@@ -14,6 +14,7 @@ import (
 	"tieline/internal/forward"
 	"tieline/internal/ha"
 	"tieline/internal/intake"
+	"tieline/internal/store"
 )
 
 var random = map[string]func(*testing.T, Fresh){
@@ -86,32 +87,54 @@ func (m *model) say(format string, args ...any) { m.log = append(m.log, fmt.Spri
 // compare reads every link and holds it against the model's.
 func (m *model) compare() {
 	m.Helper()
-	found := 0
-	for id, a := range m.alerts {
-		d := m.detail(id)
-		if d.Revision != a.Revision || d.Status != a.Status || d.Seen != a.Seen || !d.Content.Equal(a.Content) {
-			m.Errorf("alert %+v, the model has %+v", d.Alert, a)
+	list, err := m.db.Alerts(m.Context(), store.AlertQuery{Limit: 1000})
+	if err != nil || len(list) != len(m.alerts) {
+		m.Fatalf("%d alerts are stored, the model has %d: %v", len(list), len(m.alerts), err)
+	}
+	due, found := m.due(), 0
+	for _, got := range list {
+		if a := m.alerts[got.ID]; got.Revision != a.Revision || got.Status != a.Status || got.Seen != a.Seen || !got.Content.Equal(a.Content) {
+			m.Errorf("alert %+v, the model has %+v", got.Alert, a)
 		}
-		for _, l := range d.Links {
+		for _, l := range got.Links {
 			found++
 			want := m.links[l.LinkID]
-			if want == nil {
-				m.Errorf("link %v is not in the model", l.LinkID)
+			if want == nil || !same(l, want.Link) {
+				m.Errorf("link\n %+v\nthe model has\n %+v", l, want)
 				continue
 			}
-			if !same(l.Link, want.Link) {
-				m.Errorf("link\n %+v\nthe model has\n %+v", l.Link, want.Link)
+			isDue := want.Due() && want.Claim.ID == uuid.Nil
+			if isDue != due[l.LinkID] {
+				m.Errorf("link %+v has a due time: %v", l, due[l.LinkID])
 			}
-			due := want.Due() && want.Claim.ID == uuid.Nil
-			if due == l.DueAt.IsZero() {
-				m.Errorf("link %+v is due at %v", l.Link, l.DueAt)
-			}
-			want.waits = want.waits && due
+			want.waits = want.waits && isDue
 		}
 	}
 	if found != len(m.links) {
 		m.Errorf("%d links are stored, the model has %d", found, len(m.links))
 	}
+}
+
+// due returns which links have a due time.
+func (m *model) due() map[alert.LinkID]bool {
+	m.Helper()
+	due := map[alert.LinkID]bool{}
+	rows, err := m.raw.QueryContext(m.Context(), "SELECT alert_id, connector, side FROM link WHERE due_at IS NOT NULL")
+	if err != nil {
+		m.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id alert.LinkID
+		if err := rows.Scan(&id.Alert, &id.Connector, &id.Side); err != nil {
+			m.Fatal(err)
+		}
+		due[id] = true
+	}
+	if err := rows.Err(); err != nil {
+		m.Fatal(err)
+	}
+	return due
 }
 
 // sortedLinks gives the model's links an order that a seed repeats. Ids are
