@@ -58,6 +58,10 @@ func (db *DB) SaveDocument(ctx context.Context, s SaveDocument) (StoredDocument,
 	return saved, nil
 }
 
+// writeDocument stores the document and what availability needs of it. The send
+// window never shrinks there: a server that still runs an older document may be
+// sending within the longer one, and its successor waits for what stands here
+// (rule C4). A shorter window takes effect in what is sent.
 func writeDocument(ctx context.Context, tx *sql.Tx, s SaveDocument, version, now int64) error {
 	for _, step := range []struct {
 		text string
@@ -66,7 +70,8 @@ func writeDocument(ctx context.Context, tx *sql.Tx, s SaveDocument, version, now
 		{`INSERT INTO connector (name, version, polling, tolerance, failback, send_window, settle, changed_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (name) DO UPDATE SET version = excluded.version, polling = excluded.polling, tolerance = excluded.tolerance,
-	failback = excluded.failback, send_window = excluded.send_window, settle = excluded.settle, changed_at = excluded.changed_at`,
+	failback = excluded.failback, settle = excluded.settle, changed_at = excluded.changed_at,
+	send_window = CASE WHEN connector.send_window > excluded.send_window THEN connector.send_window ELSE excluded.send_window END`,
 			[]any{s.Connector, version, s.Settings.Polling.Microseconds(), s.Settings.Tolerance, string(s.Settings.Failback),
 				s.Settings.Window.Microseconds(), s.Settings.Settle.Microseconds(), now}},
 		{`INSERT INTO connector_version (connector, version, document, who, comment, at) VALUES ($1, $2, $3, $4, $5, $6)`,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"tieline/internal/fault"
 	"tieline/internal/store"
@@ -16,6 +17,7 @@ var documents = map[string]func(*testing.T, Fresh){
 	"documents/the lease row":        documentLease,
 	"documents/saved concurrently":   documentRace,
 	"documents/none of an empty one": documentNone,
+	"documents/a shorter window":     documentWindow,
 }
 
 func documentVersions(t *testing.T, fresh Fresh) {
@@ -45,6 +47,23 @@ func documentVersions(t *testing.T, fresh Fresh) {
 	}
 	if _, err = f.db.DocumentHistory(t.Context(), "nosuch"); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("history of no connector: %v", err)
+	}
+}
+
+// documentWindow: a successor waits for the longest window a predecessor may
+// still send within, whatever the newest document says (rules C3 and C4).
+func documentWindow(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	for _, step := range []struct{ saved, want time.Duration }{
+		{5 * time.Second, 20 * time.Second}, {time.Minute, time.Minute}, {time.Second, time.Minute},
+	} {
+		d := document(tickets)
+		d.Settings.Window = step.saved
+		must(f.db.SaveDocument(t.Context(), d))(t)
+		g := must(f.db.ReadGroup(t.Context()))(t)
+		if got := g.Settings[tickets].Window; got != step.want {
+			t.Errorf("after a window of %s the group waits for %s, not %s", step.saved, got, step.want)
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"tieline/internal/ha"
 	"tieline/internal/ledger"
 	"tieline/test/cluster"
 )
@@ -89,7 +90,7 @@ func limit() time.Duration {
 	if *long {
 		return 20 * time.Minute
 	}
-	return 4 * time.Minute
+	return 2 * time.Minute
 }
 
 // onPostgres gives the rig a PostgreSQL server of its own and starts the servers.
@@ -213,7 +214,7 @@ func (r *rig) rest() {
 		}
 		select {
 		case <-r.ctx.Done():
-			r.t.Errorf("only %d of %d alerts came to rest", c.Delivered, c.Alerts)
+			r.t.Errorf("in time only %d of %d alerts came to rest", c.Delivered, c.Alerts)
 			return
 		case <-time.After(50 * time.Millisecond):
 		}
@@ -235,6 +236,7 @@ func (r *rig) audit(rounds int) {
 	r.t.Logf("%d faults; accepted %d observations of %d alerts; requests %d; lost %d, doubled %d, out of order %d",
 		rounds, report.Promised, report.Alerts, report.Requests, len(report.Lost), len(report.Doubled), len(report.OutOfOrder))
 	if !report.Clean() {
+		r.explain(append(first(report.Lost), first(report.Doubled)...))
 		r.t.Errorf("lost %v\ndoubled %v\nout of order %v", first(report.Lost), first(report.Doubled), first(report.OutOfOrder))
 	}
 	gaps := []string{}
@@ -243,6 +245,16 @@ func (r *rig) audit(rounds int) {
 	}
 	r.t.Logf("gaps: %s", strings.Join(gaps, ", "))
 	r.checkEpochs()
+}
+
+// explain logs what Tieline itself says of alerts that went wrong.
+func (r *rig) explain(names []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for _, name := range names[:min(len(names), 3)] {
+		out, err := r.Run(ctx, "alert", "show", name, "-o", "yaml")
+		r.t.Logf("%s: %v\n%s", name, err, out)
+	}
 }
 
 func first(list []string) []string { return list[:min(len(list), 10)] }
@@ -256,7 +268,8 @@ func (r *rig) checkEpochs() {
 	conn, err := pgx.Connect(r.ctx, r.pg.url.String())
 	r.must(err)
 	defer conn.Close(r.ctx)
-	rows, err := conn.Query(r.ctx, `SELECT epoch FROM availability_event WHERE connector = $1 AND to_server <> '' ORDER BY id`, connectorName)
+	taken := []ha.Reason{ha.ReasonFirst, ha.ReasonReleased, ha.ReasonPresence, ha.ReasonSilence, ha.ReasonRestart, ha.ReasonTakeBack}
+	rows, err := conn.Query(r.ctx, `SELECT epoch FROM availability_event WHERE connector = $1 AND reason = ANY ($2) ORDER BY id`, connectorName, taken)
 	r.must(err)
 	epochs, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	r.must(err)
