@@ -66,8 +66,8 @@ type Knowledge struct {
 	tenures  map[string]*tenure
 	jobs     map[string]*job
 	released map[string]letGo
-	failed   map[string]int   // terms in a row that ended with an error
-	stalled  map[string]int64 // epoch of the term that ended because its work stood still
+	failed   map[string]int           // terms in a row that ended with an error
+	stalled  map[string]int64         // epoch of the term that ended because its work stood still
 	retry    map[string]time.Duration // connector -> not before
 	tried    map[string]bool          // a lease was asked for since the reading: read before the next try
 

@@ -1,0 +1,203 @@
+package ha_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"tieline/internal/ha"
+)
+
+// Tests are named after the rules of doc.go that they fail without.
+
+func TestL7MakeActive(t *testing.T) {
+	bubble(t, thirty, []string{"a", "b", "c"}, func(c *cluster) {
+		c.startAll("a", "b", "c")
+		for _, to := range []string{"c", "b", "a"} {
+			at := time.Now()
+			c.db.SetWish(conn, to)
+			c.db.Wake()
+			s := c.next(at, time.Minute)
+			if gap := s.began.Sub(at); s.server != to || gap >= 50*time.Millisecond {
+				t.Errorf("%s followed after %v, want %s in under 50ms", s.server, gap, to)
+			}
+			time.Sleep(time.Second)
+			if wish := c.db.Lease(conn).Wish; wish != "" {
+				t.Errorf("the wish for %s is still there", wish)
+			}
+		}
+	})
+}
+
+func TestL7WishForADeadServerWaits(t *testing.T) {
+	bubble(t, thirty, []string{"a", "b"}, func(c *cluster) {
+		c.startAll("a", "b")
+		c.kill(c.nodes["b"])
+		time.Sleep(100 * time.Second)
+		c.db.SetWish(conn, "b")
+		c.db.Wake()
+		time.Sleep(time.Minute)
+		c.wantActive("a")
+		c.start("b")
+		time.Sleep(time.Minute)
+		c.wantActive("b")
+	})
+}
+
+func TestL7FailbackManualKeepsTheActive(t *testing.T) {
+	bubble(t, thirty, []string{"a", "b"}, func(c *cluster) {
+		c.startAll("a", "b")
+		c.kill(c.nodes["a"])
+		time.Sleep(time.Minute)
+		c.start("a")
+		time.Sleep(time.Hour)
+		c.wantActive("b")
+	})
+}
+
+func TestL7FailbackAutomaticWaitsForSteadiness(t *testing.T) {
+	s := thirty
+	s.Failback = ha.Automatic
+	bubble(t, s, []string{"a", "b"}, func(c *cluster) {
+		c.startAll("a", "b")
+		c.kill(c.nodes["a"])
+		time.Sleep(10 * time.Minute)
+		at := time.Now()
+		a := c.start("a", func(n *node) { n.reaches.Store(false) })
+		time.Sleep(10 * time.Minute)
+		c.wantActive("b") // a does not reach the remote
+		a.reaches.Store(true)
+		a.runner.Nudge()
+		at = time.Now()
+		n := c.next(at, time.Hour)
+		if gap := n.began.Sub(at); n.server != "a" || gap < s.Length() || gap > s.Length()+2*s.Polling {
+			t.Errorf("%s followed after %v, want a after a full tolerance\n%s", n.server, gap, c.history())
+		}
+		if got := c.db.Events()[len(c.db.Events())-2].Reason; got != ha.ReasonFailback {
+			t.Errorf("released because of %q", got)
+		}
+	})
+}
+
+func TestL7HoldDownDoublesWithEachReversal(t *testing.T) {
+	s := one
+	s.Failback = ha.Automatic
+	bubble(t, s, []string{"a", "b"}, func(c *cluster) {
+		c.startAll("a", "b")
+		var gaps []time.Duration
+		for range 4 {
+			c.kill(c.nodes["a"])
+			down := time.Now()
+			c.next(down, time.Minute)
+			time.Sleep(5 * time.Second)
+			up := time.Now()
+			c.start("a")
+			n := c.next(up, 10*time.Hour)
+			gaps = append(gaps, n.began.Sub(down))
+			time.Sleep(time.Second)
+		}
+		for i, gap := range gaps[1:] {
+			if gap < gaps[i]*3/2 {
+				t.Errorf("failed back after %v: each reversal should wait longer\n%s", gaps, c.history())
+			}
+		}
+	})
+}
+
+func TestL7ActiveWithoutRemoteHandsOverToOneWith(t *testing.T) {
+	bubble(t, thirty, []string{"a", "b", "c"}, func(c *cluster) {
+		c.startAll("a", "b", "c")
+		for _, name := range []string{"a", "b"} {
+			c.nodes[name].reaches.Store(false)
+			c.nodes[name].runner.Nudge()
+		}
+		at := time.Now()
+		s := c.next(at, 10*time.Minute)
+		if gap := s.began.Sub(at); s.server != "c" || gap > 2*thirty.Polling+time.Second {
+			t.Errorf("%s followed after %v, want c within two polling intervals\n%s", s.server, gap, c.history())
+		}
+		c.nodes["c"].reaches.Store(false)
+		c.nodes["c"].runner.Nudge()
+		time.Sleep(time.Hour)
+		c.wantActive("c") // nobody reaches it: there is no point in moving
+	})
+}
+
+func TestL8ChangedHistoryJumpsTheEpoch(t *testing.T) {
+	bubble(t, thirty, []string{"a", "b", "c"}, func(c *cluster) {
+		c.startAll("a", "b", "c")
+		before := c.db.Lease(conn).Epoch
+		at := time.Now()
+		c.db.Down()
+		c.db.ChangeIdentity("history-2")
+		c.db.Up()
+		s := c.next(at, time.Minute)
+		if gap := s.began.Sub(at); gap > 2*time.Second {
+			t.Errorf("%s followed after %v\n%s", s.server, gap, c.history())
+		}
+		time.Sleep(time.Minute)
+		l := c.db.Lease(conn)
+		if l.Epoch != before+ha.EpochJump+1 || l.Identity != "history-2" {
+			t.Errorf("epoch %d of %q, want %d of history-2", l.Epoch, l.Identity, before+ha.EpochJump+1)
+		}
+		doubts := 0
+		for _, e := range c.db.Events() {
+			if e.Reason == ha.ReasonIdentity && e.To == "" {
+				doubts++
+			}
+		}
+		if doubts != 1 {
+			t.Errorf("%d times in doubt, want once\n%s", doubts, c.history())
+		}
+	})
+}
+
+func TestL8RestoredRowsAreCountedOnFrom(t *testing.T) {
+	bubble(t, one, []string{"a", "b"}, func(c *cluster) {
+		c.startAll("a", "b")
+		restore := c.db.Snapshot()
+		time.Sleep(time.Minute)
+		c.db.Down()
+		restore()
+		c.db.ChangeIdentity("history-2")
+		c.db.Up()
+		time.Sleep(30 * time.Second)
+		if got := len(c.working()); got != 1 {
+			t.Errorf("%d Actives, want one\n%s", got, c.history())
+		}
+		for _, name := range []string{"a", "b"} {
+			if row, _ := c.db.Server(name); time.Since(row.HeartbeatAt) > 2*time.Second {
+				t.Errorf("%s has no heartbeat since the restore", name)
+			}
+		}
+	})
+}
+
+func TestL9ActiveThatIsNoMemberHandsOver(t *testing.T) {
+	bubble(t, thirty, []string{"a", "b", "c"}, func(c *cluster) {
+		c.startAll("a", "b", "c")
+		at := time.Now()
+		c.db.SetOrder(conn, "b", "c")
+		c.db.Wake()
+		s := c.next(at, time.Minute)
+		if gap := s.began.Sub(at); s.server != "b" || gap >= 50*time.Millisecond {
+			t.Errorf("%s followed after %v, want b in under 50ms\n%s", s.server, gap, c.history())
+		}
+		if c.spans[0].cause != nil {
+			t.Errorf("the work of a was cancelled, not drained: %v", c.spans[0].cause)
+		}
+	})
+}
+
+func TestL9HeartbeatInsertsNoRow(t *testing.T) {
+	bubble(t, thirty, []string{"a", "b"}, func(c *cluster) {
+		c.startAll("a", "b")
+		c.db.RemoveServer("b")
+		if err := <-c.nodes["b"].done; !errors.Is(err, ha.ErrReplaced) {
+			t.Errorf("Run returned %v, want ErrReplaced", err)
+		}
+		if _, ok := c.db.Server("b"); ok {
+			t.Error("the removed server's row is back")
+		}
+	})
+}
