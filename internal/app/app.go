@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -20,6 +21,7 @@ import (
 	"tieline/internal/ha"
 	"tieline/internal/intake"
 	"tieline/internal/metrics"
+	"tieline/internal/secret"
 	"tieline/internal/store"
 )
 
@@ -56,6 +58,7 @@ type App struct {
 	resweep  chan struct{}      // to the sweeper: the documents changed, or this server became Active
 	lastBeat atomic.Int64       // last heartbeat that was answered, or the start: ns since 1970
 	stopping atomic.Bool
+	renewed  map[string]int64 // by connector, the renewal wakeWaiting last woke for; the runner's goroutine only
 
 	background sync.WaitGroup
 	cancel     context.CancelFunc // ends the background
@@ -79,7 +82,7 @@ func New(o Options) *App {
 		cfg: o.Config, base: o.Log, log: o.Log.With("server", o.Config.Server), registry: o.Registry,
 		metrics: metrics.New(o.Registry, Version()), boot: uuid.NewString(),
 		woken: make(chan struct{}, 1), look: make(chan struct{}, 1), asked: make(chan chan struct{}), resweep: make(chan struct{}, 1),
-		released: make(chan struct{}), ended: make(chan struct{}),
+		released: make(chan struct{}), ended: make(chan struct{}), renewed: map[string]int64{},
 	}
 }
 
@@ -144,12 +147,28 @@ func (a *App) openDatabase(ctx context.Context) error {
 	if err != nil {
 		return fault.Wrap(fault.Invalid, err, "the database's password cannot be read: "+err.Error())
 	}
-	a.db, err = store.Open(ctx, url.Reveal(), store.Options{Migrate: a.cfg.MigrateAtStart(), Log: a.log, MaxConns: maxConns})
+	a.db, err = a.awaitDatabase(ctx, url)
 	if err != nil {
 		return err
 	}
 	a.onUndo(func() { _ = a.db.Close() })
 	return nil
+}
+
+// awaitDatabase opens the database, and waits for one that is away: after a
+// power cut servers start in any order, and nobody is there to start them again.
+func (a *App) awaitDatabase(ctx context.Context, url secret.String) (*store.DB, error) {
+	return backoff.Retry(ctx, func() (*store.DB, error) {
+		db, err := store.Open(ctx, url.Reveal(), store.Options{Migrate: a.cfg.MigrateAtStart(), Log: a.log, MaxConns: maxConns})
+		if err != nil && fault.KindOf(err) != fault.Unavailable {
+			return nil, backoff.Permanent(err)
+		}
+		return db, err
+	}, backoff.WithMaxElapsedTime(0), backoff.WithBackOff(&backoff.ExponentialBackOff{
+		InitialInterval: 200 * time.Millisecond, Multiplier: 2, MaxInterval: 5 * time.Second, RandomizationFactor: 0.3,
+	}), backoff.WithNotify(func(err error, next time.Duration) {
+		a.log.Warn("waiting for the database", "err", err, "next", next.Round(time.Millisecond))
+	}))
 }
 
 // bind listens before anything is written, so that an address in use leaves no trace.

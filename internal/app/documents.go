@@ -122,6 +122,7 @@ func (a *App) newUnit(name string) *unit {
 	u := &unit{name: name, slot: newSlot(), log: a.log}
 	u.forwarder = forward.New(forward.Config{
 		Connector: name, Group: a.group.ID, Store: a.db, Setups: u.slot, Log: a.log,
+		Idle: -1, // each heartbeat tells what is due, for all connectors at once: wakeWaiting
 		Observer: forward.Observer{
 			Carried:   func(_ forward.Op, r forward.Result, _ time.Duration) { a.metrics.Delivery(name, string(r)) },
 			Delivered: func(took time.Duration) { a.metrics.Delivered(name, took) },

@@ -90,13 +90,29 @@ func poke(ch chan struct{}) {
 }
 
 // reports tells the runner of this server's connectors. It also notices, by the
-// group the runner has just read, when a document has another version than the
-// one run here: a lost wake-up costs one heartbeat.
+// group the runner has just read, what a lost wake-up did not tell, at the cost
+// of one heartbeat: a document in another version than the one run here, and
+// work that is due. So an idle connector needs no query of its own.
 func (a *App) reports() []ha.Report {
-	if a.runner != nil && a.differ(a.runner.Status().Group) {
-		poke(a.look)
+	if a.runner != nil {
+		group := a.runner.Status().Group
+		if a.differ(group) {
+			poke(a.look)
+		}
+		a.wakeWaiting(group)
 	}
 	return a.units.reports()
+}
+
+// wakeWaiting wakes the forwarders of this server's terms whose work is due,
+// once for each renewal: the same reading is seen several times.
+func (a *App) wakeWaiting(g ha.Group) {
+	for _, l := range g.Leases {
+		if l.Waiting && l.Server == a.cfg.Server && l.Boot == a.boot && a.renewed[l.Connector] != l.Beat {
+			a.renewed[l.Connector] = l.Beat
+			a.units.wake(store.TopicWork(l.Connector))
+		}
+	}
 }
 
 // beatPause is more than what lies between two heartbeats at least, whatever changed.

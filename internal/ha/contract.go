@@ -64,6 +64,7 @@ type Lease struct {
 	Successor string        // named by the last release; "" = the order decides
 	Wish      string        // an operator's "Make Active": the server that should be; "" = none
 	Identity  string        // what names the database's history when the epoch began (rule L8)
+	Waiting   bool          // work of the connector is due, as read by the database's clock; a hint, never written
 }
 
 // Group is one consistent reading of the management group.

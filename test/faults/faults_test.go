@@ -92,6 +92,33 @@ func TestDatabaseAwayForLong(t *testing.T) {
 	})
 }
 
+// TestStartedBeforeTheDatabase has every server start while the database is
+// away, as after a power cut: they wait for it and then work.
+func TestStartedBeforeTheDatabase(t *testing.T) {
+	r := onPostgres(t)
+	r.under(func(round int) {
+		if round > 0 {
+			r.pause(time.Second)
+			return
+		}
+		for _, s := range r.Servers {
+			s.Kill()
+		}
+		r.pg.run("stop")
+		for _, s := range r.Servers {
+			r.must(s.Start())
+		}
+		r.pause(2 * time.Second)
+		for _, s := range r.Servers {
+			if !s.Alive() {
+				t.Errorf("%s gave up while the database was away: %s", s.Name, s.LogTail(500))
+			}
+		}
+		r.pg.run("start")
+		r.active()
+	})
+}
+
 func TestPresenceConnectionTerminated(t *testing.T) {
 	r := onPostgres(t)
 	r.under(func(int) {
@@ -138,7 +165,7 @@ func TestSuccessorKilledToo(t *testing.T) {
 // must get the work done, and it must not keep taking its own lease back.
 func TestFirstCrashLoops(t *testing.T) {
 	r := onPostgres(t)
-	victim := r.Server("s1")
+	victim := r.active()
 	deaths := make(chan struct{}, 1000)
 	r.desk.Arrived = func(server string) {
 		if server == victim.Name {
@@ -153,6 +180,9 @@ func TestFirstCrashLoops(t *testing.T) {
 		r.pause(time.Second)
 	})
 	t.Logf("%d deaths", len(deaths))
+	if len(deaths) == 0 {
+		t.Error("the victim never sent, so it never died: the test shows nothing")
+	}
 	if len(deaths) > 3 {
 		t.Errorf("the crash-looping server became Active again and again: %d times", len(deaths))
 	}

@@ -134,12 +134,14 @@ type lease struct {
 	Successor string `json:"successor"`
 	Wish      string `json:"wish"`
 	Identity  string `json:"identity"`
+	Waiting   int    `json:"waiting"`
 }
 
 func (l lease) lease() ha.Lease {
 	return ha.Lease{
 		Connector: l.Connector, Epoch: l.Epoch, Beat: l.Beat, Server: l.Server, Boot: l.Boot,
 		Promised: l.Promised.duration(), Successor: l.Successor, Wish: l.Wish, Identity: l.Identity,
+		Waiting: l.Waiting != 0,
 	}
 }
 

@@ -23,7 +23,9 @@ const groupJSON = `
 		ORDER BY m.connector, m.position, m.server) FROM members m), '[]'),
 	'leases', coalesce((SELECT json_agg(json_build_object('connector', l.connector, 'epoch', l.epoch, 'beat', l.beat,
 		'server', l.server, 'boot', l.boot, 'promised', l.promised, 'successor', l.successor, 'wish', l.wish,
-		'identity', l.identity) ORDER BY l.connector) FROM leases l), '[]'),
+		'identity', l.identity, 'waiting', CASE WHEN EXISTS (SELECT FROM link k
+			WHERE k.connector = l.connector AND k.due_at <= tick.now) THEN 1 ELSE 0 END)
+		ORDER BY l.connector) FROM leases l), '[]'),
 	'settings', coalesce((SELECT json_agg(json_build_object('connector', c.name, 'polling', c.polling,
 		'tolerance', c.tolerance, 'failback', c.failback, 'send_window', c.send_window, 'settle', c.settle,
 		'version', c.version)) FROM connector c), '[]')`

@@ -16,7 +16,9 @@ SELECT json_object(
 		ORDER BY m.connector, m.position, m.server) FROM membership m)),
 	'leases', json((SELECT json_group_array(json_object('connector', l.connector, 'epoch', l.epoch, 'beat', l.beat,
 		'server', l.server, 'boot', l.boot, 'promised', l.promised, 'successor', l.successor, 'wish', l.wish,
-		'identity', l.identity) ORDER BY l.connector) FROM lease l)),
+		'identity', l.identity, 'waiting', EXISTS (SELECT 1 FROM link k
+			WHERE k.connector = l.connector AND k.due_at <= c.now))
+		ORDER BY l.connector) FROM lease l, clock c)),
 	'settings', json((SELECT json_group_array(json_object('connector', c.name, 'polling', c.polling,
 		'tolerance', c.tolerance, 'failback', c.failback, 'send_window', c.send_window, 'settle', c.settle,
 		'version', c.version)) FROM connector c)))`
