@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"tieline/internal/alert"
@@ -24,8 +26,11 @@ func Bench(b *testing.B, fresh func(testing.TB) string) {
 	for _, rows := range []int{10, 100} {
 		b.Run(fmt.Sprintf("bare inserts, %d a statement", rows), func(b *testing.B) { benchBare(b, fresh(b), rows) })
 	}
-	for _, backlog := range []int{1_000, 100_000} {
-		b.Run(fmt.Sprintf("claim, read and record, %d due", backlog), func(b *testing.B) { benchClaim(b, fresh(b), backlog) })
+	for _, backlog := range []int{5_000, 100_000} {
+		for _, workers := range []int{1, 3} {
+			name := fmt.Sprintf("claim, read and record, %d due, %d at once", backlog, workers)
+			b.Run(name, func(b *testing.B) { benchClaim(b, fresh(b), backlog, workers) })
+		}
 	}
 }
 
@@ -180,9 +185,10 @@ func (t *table) insert(rows int) string {
 	return t.text
 }
 
-// benchClaim claims, reads and records batches while as many links as it
-// records become due again: the backlog stays as long as it is.
-func benchClaim(b *testing.B, url string, backlog int) {
+// benchClaim claims, reads and records batches, as several workers of one
+// forwarder do at the same time. What is recorded becomes due again at the end of
+// the line: the backlog stays as long as it is.
+func benchClaim(b *testing.B, url string, backlog, workers int) {
 	db := benchOpen(b, url)
 	for n := 0; n < backlog; n += batchSize {
 		if _, err := db.Accept(b.Context(), benchBatch(n, batchSize)); err != nil {
@@ -190,28 +196,44 @@ func benchClaim(b *testing.B, url string, backlog int) {
 		}
 	}
 	term := benchTerm(b, url)
-	n := 0
-	for b.Loop() {
-		r := forward.ClaimRequest{Term: term, View: alert.TermView{Epoch: term.Epoch}, Claim: alert.NewID(), Limit: batchSize}
-		if _, err := db.Claim(b.Context(), r); err != nil {
-			b.Fatal(err)
-		}
-		works, err := db.Claimed(b.Context(), tickets, r.Claim)
-		if err != nil || len(works) != batchSize {
-			b.Fatalf("claimed %d: %v", len(works), err)
-		}
-		entries := make([]forward.Entry, len(works))
-		for i, w := range works {
-			entries[i] = sent(w, r.Claim, "T-"+w.Alert.ID.String()[:8])
-			entries[i].Outcome.Stage = alert.Verify // due again, at the end of the line
-			entries[i].Events = []forward.Event{{Kind: "sent", Text: "created", Endpoint: "http://rt", Revision: 1, Ticket: "T"}}
-		}
-		if _, err := db.Record(b.Context(), term, entries); err != nil {
-			b.Fatal(err)
-		}
-		n += len(works)
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	b.ResetTimer()
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for left.Add(-1) >= 0 {
+				if err := benchForward(b.Context(), db, term); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
 	}
-	perSecond(b, n, "links/s")
+	wg.Wait()
+	perSecond(b, b.N*batchSize, "links/s")
+}
+
+func benchForward(ctx context.Context, db *store.DB, term ha.Term) error {
+	r := forward.ClaimRequest{Term: term, View: alert.TermView{Epoch: term.Epoch}, Claim: alert.NewID(), Limit: batchSize}
+	if _, err := db.Claim(ctx, r); err != nil {
+		return err
+	}
+	works, err := db.Claimed(ctx, tickets, r.Claim)
+	if err != nil {
+		return err
+	}
+	if len(works) != batchSize {
+		return fmt.Errorf("claimed %d", len(works))
+	}
+	entries := make([]forward.Entry, len(works))
+	for i, w := range works {
+		entries[i] = sent(w, r.Claim, "T-"+w.Alert.ID.String()[:8])
+		entries[i].Outcome.Stage = alert.Verify // due again, at the end of the line
+		entries[i].Events = []forward.Event{{Kind: "sent", Text: "created", Endpoint: "http://rt", Revision: 1, Ticket: "T"}}
+	}
+	_, err = db.Record(ctx, term, entries)
+	return err
 }
 
 func benchTerm(b *testing.B, url string) ha.Term {
