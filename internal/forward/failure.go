@@ -21,6 +21,10 @@ func afterFailure(v Verdict, st Step, a Answer) Verdict {
 	}
 	if f.Class == remote.Permanent && !f.Shared {
 		v.Result = ResultPermanent
+		if st.Op == OpCreate && f.Ticket != "" {
+			// Refused, but made: a retry must go on with it, not make another.
+			v.Link.Ticket, v.Link.Stage, v.Answered = f.Ticket, alert.Verify, true
+		}
 		return park(v, f.Msg, a)
 	}
 	v.Result = ResultRetry

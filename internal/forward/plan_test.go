@@ -175,6 +175,8 @@ func TestAfterEveryStageAndAnswer(t *testing.T) {
 		{"fresh, lost", alert.Fresh, nil, lost(), becomes{Stage: alert.Uncertain, Attempts: 1, Delay: half}},
 		{"fresh, busy", alert.Fresh, nil, busy(), becomes{Stage: alert.Fresh, Attempts: 1, Delay: half}},
 		{"fresh, refused", alert.Fresh, nil, wrong(), becomes{Stage: alert.Fresh, Parked: true}},
+		{"fresh, refused but made", alert.Fresh, nil, forward.Answer{Failure: &remote.Failure{Class: remote.Permanent, Msg: "no", Ticket: "7"}},
+			becomes{Stage: alert.Verify, Ticket: "7", Parked: true, Answered: true}},
 		{"fresh, remote down", alert.Fresh, func(s *forward.Situation) { s.Link.Attempts = 2 },
 			forward.Answer{Failure: down()}, becomes{Stage: alert.Fresh, Attempts: 2, Delay: time.Second}},
 		{"fresh, our credentials refused", alert.Fresh, nil,

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tieline/internal/alert"
@@ -61,6 +62,7 @@ type Gate struct {
 	aloft   map[subject]int // what the commits in flight are about
 	closed  bool
 	flights sync.WaitGroup
+	failed  atomic.Int64 // commits since one last succeeded
 }
 
 // subject is what observations keep their order about.
@@ -258,8 +260,8 @@ func (g *Gate) fly(calls []*call) {
 	if err == nil && len(accepted) != len(batch.Items) {
 		err = fmt.Errorf("the store answered %d of %d observations", len(accepted), len(batch.Items))
 	}
+	g.log(err)
 	if err != nil {
-		g.cfg.Log.Warn("alerts could not be stored; their sources will send them again", "err", err, "took", flight.Took)
 		err = notStored(err)
 	}
 	answer(calls, accepted, err)
@@ -267,6 +269,22 @@ func (g *Gate) fly(calls []*call) {
 	if err == nil && len(woken) > 0 {
 		g.cfg.Wake(slices.Sorted(maps.Keys(woken)))
 	}
+}
+
+// log tells once that alerts cannot be stored, and once that they are again: a
+// source that tries without rest must not fill the log.
+func (g *Gate) log(err error) {
+	if err == nil {
+		if n := g.failed.Swap(0); n > 0 {
+			g.cfg.Log.Info("alerts are stored again", "failed", n)
+		}
+		return
+	}
+	level := slog.LevelDebug
+	if g.failed.Add(1) == 1 {
+		level = slog.LevelWarn
+	}
+	g.cfg.Log.Log(context.Background(), level, "alerts could not be stored; their sources will send them again", "err", err)
 }
 
 func answer(calls []*call, accepted []Accepted, err error) {

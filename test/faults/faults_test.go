@@ -89,6 +89,7 @@ func TestDatabaseAwayForLong(t *testing.T) {
 		r.pause(away)
 		r.pg.run("start")
 		r.active()
+		r.pause(5 * time.Second)
 	})
 }
 
