@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -63,11 +64,21 @@ func (f *fleet) stream(ctx context.Context, perSecond int) {
 	go func() { f.fed <- feeder.Run(ctx) }()
 }
 
-func (f *fleet) close() {
-	if f.stop != nil {
-		f.stop()
-		<-f.fed // it ends with the cancelled context
+// endStream stops the feeding; an error says that it had stopped by itself.
+func (f *fleet) endStream() error {
+	if f.stop == nil {
+		return nil
 	}
+	f.stop()
+	f.stop = nil
+	if err := <-f.fed; !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("the stream of alerts ended early: %w", err)
+	}
+	return nil
+}
+
+func (f *fleet) close() {
+	_ = f.endStream() // whoever needs the whole stream has asked before
 	f.Cluster.Close()
 	f.desk.Close()
 }
@@ -129,12 +140,12 @@ func failoverGaps(ctx context.Context, env *Env) ([]Row, error) {
 	}
 	slices.Sort(gaps)
 	p99 := percentile(gaps, 99)
-	return []Row{{
+	return withAudit([]Row{{
 		What:     fmt.Sprintf("crash failover, SIGKILL to the successor's first send, %d kills, 30 s x 3", len(gaps)),
 		Measured: fmt.Sprintf("p50 %s, p99 %s", ms(percentile(gaps, 50)), ms(p99)),
 		Against:  "lease alone: 90 s",
 		Budget:   "p99 < 1 s", Met: p99 < time.Second,
-	}, f.auditRow("failover")}, nil
+	}}, f, "failover")
 }
 
 // switchoverGaps moves the Active by command and measures from the old one's
@@ -170,18 +181,19 @@ func switchoverGaps(ctx context.Context, env *Env) ([]Row, error) {
 	}
 	slices.Sort(gaps)
 	p99 := percentile(gaps, 99)
-	return []Row{{
+	return withAudit([]Row{{
 		What:     fmt.Sprintf("planned switchover, last send to first send, %d switchovers, an alert every 10 ms", len(gaps)),
 		Measured: fmt.Sprintf("p50 %s, p99 %s", ms(percentile(gaps, 50)), ms(p99)),
 		Budget:   "p99 < 50 ms", Met: p99 < 50*time.Millisecond,
-	}, f.auditRow("switchover")}, nil
+	}}, f, "switchover")
 }
 
-// auditRow ends the stream, lets the servers come to rest and compares both ends.
-func (f *fleet) auditRow(name string) Row {
-	f.stop()
-	<-f.fed
-	f.stop = nil
+// withAudit ends the stream, lets the servers come to rest, compares both ends
+// and adds what it found to the rows.
+func withAudit(rows []Row, f *fleet, name string) ([]Row, error) {
+	if err := f.endStream(); err != nil {
+		return nil, err
+	}
 	for range 600 {
 		if c := f.ledger.Counts(); c.Delivered == c.Alerts {
 			break
@@ -189,11 +201,11 @@ func (f *fleet) auditRow(name string) Row {
 		time.Sleep(50 * time.Millisecond)
 	}
 	report := f.ledger.Audit()
-	return Row{
+	return append(rows, Row{
 		What:     fmt.Sprintf("audit of the %s run, %d alerts", name, report.Alerts),
 		Measured: fmt.Sprintf("lost %d, doubled %d, out of order %d", len(report.Lost), len(report.Doubled), len(report.OutOfOrder)),
 		Budget:   "0, 0, 0", Met: report.Clean(),
-	}
+	}), nil
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -139,9 +139,9 @@ func latency(ctx context.Context, env *Env) ([]Row, error) {
 	defer f.close()
 	f.stream(ctx, 100)
 	pause(ctx, 20*time.Second)
-	f.stop()
-	<-f.fed
-	f.stop = nil
+	if err := f.endStream(); err != nil {
+		return nil, err
+	}
 	pause(ctx, time.Second)
 	accepted := map[string]time.Time{}
 	for _, p := range f.ledger.Promises() {

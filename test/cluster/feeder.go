@@ -86,6 +86,9 @@ func (f *Feeder) block(ctx context.Context, first int) error {
 			alerts = append(alerts, observation(name, number, closed))
 			promises = append(promises, ledger.Promise{Alert: name, Number: number, Closed: closed})
 		}
+		if len(alerts) == 0 {
+			continue
+		}
 		if err := f.post(ctx, alerts); err != nil {
 			return err
 		}
