@@ -87,11 +87,10 @@ func (db *DB) bisect(ctx context.Context, b intake.Batch, items []int, out []int
 
 func (db *DB) accept(ctx context.Context, tx *sql.Tx, b intake.Batch, items []int, out []intake.Accepted, answered func()) error {
 	answered()
-	latest, err := db.lockLatest(ctx, tx, b, items)
+	latest, err := db.lockLatest(ctx, tx, b, items, answered)
 	if err != nil {
 		return err
 	}
-	answered()
 	p := &plan{batch: b, current: latest, answered: answered}
 	for _, i := range items {
 		out[i] = p.observe(b.Items[i])
@@ -111,7 +110,7 @@ SELECT ` + alertColumns + `
 FROM input JOIN alert ON alert.source = input.source AND alert.latest_key = input.source_key
 ORDER BY alert.source, alert.latest_key`
 
-func (db *DB) lockLatest(ctx context.Context, tx *sql.Tx, b intake.Batch, items []int) (map[problem]*touched, error) {
+func (db *DB) lockLatest(ctx context.Context, tx *sql.Tx, b intake.Batch, items []int, answered func()) (map[problem]*touched, error) {
 	latest := make(map[problem]*touched, len(items))
 	var keys [][]any
 	for _, i := range items {
@@ -121,12 +120,18 @@ func (db *DB) lockLatest(ctx context.Context, tx *sql.Tx, b intake.Batch, items 
 			keys = append(keys, []any{p.source, p.key})
 		}
 	}
-	err := db.batchEach(ctx, tx, db.statements.latest, keys, func(rows *sql.Rows) error {
+	scan := func(rows *sql.Rows) error {
 		a, err := scanAlert(rows)
 		if err == nil {
 			latest[problem{a.Source, a.Key}] = &touched{alert: a, stored: true}
 		}
 		return err
-	})
-	return latest, err
+	}
+	for some := range slices.Chunk(keys, statementRows) {
+		if err := db.batchEach(ctx, tx, db.statements.latest, some, scan); err != nil {
+			return nil, err
+		}
+		answered()
+	}
+	return latest, nil
 }

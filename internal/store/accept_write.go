@@ -85,20 +85,24 @@ ON CONFLICT (alert_id, connector, side) DO UPDATE SET
 		ELSE link.due_at END
 WHERE link.wanted < excluded.wanted`
 
-var tellLinksInput = []engine.Column{{Name: "alert_id", Type: engine.UUID}, {Name: "revision", Type: engine.Int}}
+var tellLinksInput = []engine.Column{
+	{Name: "alert_id", Type: engine.UUID}, {Name: "revision", Type: engine.Int}, {Name: "status", Type: engine.Text},
+}
 
 // tellLinksText raises what every other link of the alerts to a remote wants,
 // whether or not its subscription still matches: a ticket that was opened must
-// hear of the close.
+// hear of the close. So must the source that was told of the ticket (alert.Link.Revise).
 const tellLinksText = `
-UPDATE link SET wanted = input.revision, changed_at = (SELECT now FROM clock), not_before = 0,
+UPDATE link SET wanted = CASE WHEN link.side = 'remote' THEN input.revision ELSE link.wanted + 1 END,
+	changed_at = (SELECT now FROM clock), not_before = 0,
 	due_at = CASE WHEN link.claim_id IS NOT NULL OR link.parked <> '' OR link.skipped <> '' THEN NULL
-		WHEN link.stage = 'settled' AND link.delivered >= input.revision
+		WHEN link.side = 'remote' AND link.stage = 'settled' AND link.delivered >= input.revision
 			AND link.notes_delivered >= link.notes_wanted THEN NULL
 		WHEN link.due_at IS NULL OR link.due_at = link.not_before THEN (SELECT now FROM clock)
 		ELSE link.due_at END
 FROM input
-WHERE link.alert_id = input.alert_id AND link.side = 'remote' AND link.wanted < input.revision`
+WHERE link.alert_id = input.alert_id
+  AND (link.side = 'remote' AND link.wanted < input.revision OR link.side = 'source' AND input.status = 'closed')`
 
 var skipEventsInput = []engine.Column{
 	{Name: "alert_id", Type: engine.UUID}, {Name: "connector", Type: engine.Text}, {Name: "server", Type: engine.Text},
@@ -145,8 +149,8 @@ func (db *DB) carryOut(ctx context.Context, tx *sql.Tx, p *plan) error {
 	return nil
 }
 
-// statementRows bounds how many rows one statement of a plan writes.
-const statementRows = 1000
+// statementRows bounds how many rows one statement of Accept is about.
+const statementRows = 500
 
 // writes are a plan's rows, by statement.
 type writes struct{ grown, seen, fresh, wants, tells, skips, events [][]any }
@@ -159,7 +163,7 @@ func (p *plan) rows() (writes, error) {
 		}
 		w.routes(t, p.batch.Server)
 		if t.stored && t.grew {
-			w.tells = append(w.tells, []any{t.alert.ID, t.alert.Revision})
+			w.tells = append(w.tells, []any{t.alert.ID, t.alert.Revision, string(t.alert.Status)})
 		}
 		for i, c := range t.changes {
 			revision := t.alert.Revision - int64(len(t.changes)-1-i)

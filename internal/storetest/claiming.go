@@ -33,7 +33,7 @@ func claimOrder(t *testing.T, fresh Fresh) {
 	term := f.term(tickets, "alpha")
 	ids := f.raise(6, tickets)
 	for i, id := range ids {
-		f.exec("UPDATE link SET due_at = due_at - $2 WHERE alert_id = $1", id, 1000*i) // the last one first
+		f.exec("UPDATE link SET due_at = due_at - $2 WHERE alert_id = $1", id, 1_000_000*i) // the last one first
 	}
 	for i := 0; i < len(ids); i += 2 {
 		_, works := f.claim(f.db, term, 2)

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// maxPause bounds the pause after a long transaction.
-const maxPause = 50 * time.Millisecond
+// maxPause bounds the pause after a long transaction. It is longer than 100 ms,
+// which is how seldom SQLite looks for its lock after waiting a while.
+const maxPause = 250 * time.Millisecond
 
 // gate lets one write transaction of this process run at a time and pauses half
 // a transaction's length between two. SQLite hands its lock to nobody in
