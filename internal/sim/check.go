@@ -11,6 +11,7 @@ import (
 	"tieline/internal/alert"
 	"tieline/internal/forward"
 	"tieline/internal/ha"
+	"tieline/internal/source"
 )
 
 // checker watches every statement and every send, and remembers what the
@@ -283,6 +284,9 @@ func (c *checker) ended(r *rows, k *Desk) {
 		if a.Status == alert.Open && row.Parked == "" && k.kind == lookupDesk {
 			c.backEnded(row.Link, r.links[id].Link, k)
 		}
+		if a.Status == alert.Closed {
+			c.backOver(r.links[id].Link)
+		}
 	}
 	if c.w.plan.compare > 0 {
 		for _, a := range c.w.vanished(r) {
@@ -359,6 +363,16 @@ func (c *checker) backEnded(l, back alert.Link, k *Desk) {
 	c.w.mu.Unlock()
 	if shown != word && !(c.w.db.failed && back.Stage == "") {
 		c.found("way back: the ticket of %s is %q, the source shows %q", name, l.Heard, shown)
+	}
+}
+
+// backOver checks that the source shows nothing of a ticket whose alert is over.
+func (c *checker) backOver(back alert.Link) {
+	c.w.mu.Lock()
+	shown := c.w.shown[back.LinkID.Alert]
+	c.w.mu.Unlock()
+	if shown != "" && shown != source.Ended && back.Stage != "" && back.Parked == "" {
+		c.found("way back: %s is over, its source still shows %q", c.w.nameOf(back.LinkID), shown)
 	}
 }
 

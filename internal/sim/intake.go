@@ -39,8 +39,21 @@ func (r *rows) observe(w *World, o alert.Observation) alert.ID {
 		row.Link = row.Want(a.Revision)
 		row.due = w.db.now()
 		r.put(w, row)
+		if a.Status == alert.Closed {
+			r.revise(w, connector, a.ID)
+		}
 	}
 	return a.ID
+}
+
+// revise makes the source's link, if there is one, want to be told once more.
+func (r *rows) revise(w *World, connector string, id alert.ID) {
+	back, ok := r.links[alert.LinkID{Connector: connector, Alert: id, Side: alert.Source}]
+	if !ok {
+		return
+	}
+	back.Link, back.due = back.Revise(), w.db.now()
+	r.put(w, back)
 }
 
 // note adds a note to an alert's link, numbered by updating the link itself.

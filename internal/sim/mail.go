@@ -57,13 +57,10 @@ func (r *rows) hear(w *World, connector string, n alert.News, backState func(str
 		return
 	}
 	side := alert.LinkID{Connector: connector, Alert: id, Side: alert.Source}
-	back, ok := r.links[side]
-	if !ok {
-		back = linkRow{Link: alert.NewLink(side, 0)}
+	if _, ok := r.links[side]; !ok {
+		r.links[side] = linkRow{Link: alert.NewLink(side, 0)}
 	}
-	back.Link = back.Want(back.Wanted + 1)
-	back.due = w.db.now()
-	r.put(w, back)
+	r.revise(w, connector, id)
 }
 
 func (m mailroom) OpenAlerts(ctx context.Context, source string) ([]forward.OpenAlert, error) {

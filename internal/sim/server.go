@@ -93,7 +93,11 @@ func (r *rows) join(p *Process) error {
 	if l := p.w.db.locks[s.Presence]; l != nil && s.Boot != p.boot {
 		return errTaken
 	}
-	s.Boot, s.Presence, s.Version = p.boot, "", "sim"
+	s.Boot, s.Presence, s.Version, s.Beat = p.boot, "", "sim", 0
+	if i := r.member(connectorName, p.server); i >= 0 {
+		// What the earlier process reported says nothing of this one.
+		r.members[i] = r.members[i].Reported(ha.Report{Connector: connectorName})
+	}
 	s.HeartbeatAt = p.w.db.now()
 	s.Promised = p.w.plan.settings.Length()
 	r.servers[p.server] = s

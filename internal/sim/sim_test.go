@@ -18,6 +18,7 @@ var (
 	schedules = flag.Int("sim.schedules", 200, "how many schedules to run")
 	firstSeed = flag.Uint64("sim.first", 1, "the first schedule's seed")
 	oneSeed   = flag.Uint64("sim.seed", 0, "run this seed alone")
+	stopAfter = flag.Int64("sim.stop", 5, "stop after so many schedules with findings")
 	traced    = flag.Bool("sim.trace", false, "print what happens in it")
 )
 
@@ -35,7 +36,7 @@ func TestSchedules(t *testing.T) {
 		for i := range runtime.GOMAXPROCS(0) {
 			t.Run(fmt.Sprint(i), func(t *testing.T) {
 				t.Parallel()
-				for failed.Load() < 5 {
+				for failed.Load() < *stopAfter {
 					n := next.Add(1) - 1
 					if n >= int64(*schedules) {
 						return
@@ -46,8 +47,8 @@ func TestSchedules(t *testing.T) {
 						seen[what] += n
 					}
 					mu.Unlock()
-					if len(res.Findings) > 0 {
-						failed.Add(1)
+					if len(res.Findings) > 0 && failed.Add(1) == 1 {
+						t.Logf("the first finding came after %d schedules", n+1)
 					}
 					report(t, res)
 				}
