@@ -50,8 +50,11 @@ func newFleet(ctx context.Context, env *Env, name string, servers []string) (*fl
 	if err := f.Apply(ctx, f.desk.Document(fleetConnector, "30s", 3)); err != nil {
 		return nil, err
 	}
-	_, err = f.WaitActive(ctx, fleetConnector, nil)
-	return f, err
+	if _, err = f.WaitActive(ctx, fleetConnector, nil); err != nil {
+		return nil, err
+	}
+	pause(ctx, 3*time.Second) // until the others have reported that they can run the document
+	return f, nil
 }
 
 // stream feeds alerts at about a rate per second until the fleet is closed.

@@ -84,7 +84,6 @@ func idleLoad(ctx context.Context, env *Env) ([]Row, error) {
 			return nil, err
 		}
 	}
-	pause(ctx, 20*time.Second)
 	hundred, err := f.idleTransactions(ctx, database)
 	if err != nil {
 		return nil, err
@@ -107,6 +106,7 @@ func databaseOf(f *fleet) string {
 // idleTransactions counts over three polling intervals.
 func (f *fleet) idleTransactions(ctx context.Context, url string) (float64, error) {
 	const intervals = 3
+	pause(ctx, time.Minute) // what begins with a term or a document is over by then
 	before, err := transactions(ctx, url)
 	if err != nil {
 		return 0, err

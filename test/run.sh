@@ -6,6 +6,8 @@
 #
 #   test/run.sh            everything (about 15 minutes on 2 cores)
 #   test/run.sh STEP...    only these steps: static cross unit sim fuzz faults demo
+#   test/run.sh soak       the long form of faults: at least 20,000 alerts through each (hours)
+#   test/run.sh teeth      removes the protocol's rules one by one and shows which check notices
 #
 # A server that cannot be started fails the run; nothing is skipped.
 set -euo pipefail
@@ -88,6 +90,17 @@ faults() {
 	peers
 	heading 'real processes, really killed'
 	go test -count=1 -timeout 15m ./test/faults
+}
+
+soak() {
+	peers
+	heading 'real processes, really killed, for long'
+	go test -count=1 -v -timeout 6h ./test/faults -long
+}
+
+teeth() {
+	heading 'each rule removed in turn'
+	go run ./internal/sim/teeth
 }
 
 demo() {

@@ -103,9 +103,9 @@ states:
   open: open
   closed: resolved
 limits:
-  window: 5s
-  timeout: 3s
-  settle: 6s
+  window: 20s
+  timeout: 10s
+  settle: 15s
   concurrency: 4
 high_availability:
   polling_interval: 1s
