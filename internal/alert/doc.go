@@ -35,6 +35,11 @@
 // adapter's settle time passes (Hold): a write that was sent and not answered
 // may be carried out that much later.
 //
+// A Source link's revisions are its own: each news of the ticket that concerns
+// the source is one, and the alert's close is the last (Revise). What a source
+// shows of a ticket must not outlive the alert: an acknowledgement that stayed
+// would keep the next occurrence of the problem from being noticed.
+//
 // A link is worked only under a Claim, and the claim's owner alone changes what
 // is known (Progress). Intake raises Wanted at any time; a link is due while
 // something remains to be done.

@@ -183,6 +183,11 @@ func (l Link) Want(revision int64) Link {
 	return l
 }
 
+// Revise returns a Source link that is to be brought up to date once more: its
+// ticket's state changed, or its alert closed, which ends whatever the source
+// was asked to show about the alert.
+func (l Link) Revise() Link { return l.Want(l.Wanted + 1) }
+
 // Outcome is what the owner of a claim records when it is done with a link.
 type Outcome struct {
 	LinkID

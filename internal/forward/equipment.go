@@ -9,6 +9,7 @@ import (
 	"tieline/internal/connector"
 	"tieline/internal/ha"
 	"tieline/internal/remote"
+	"tieline/internal/source"
 )
 
 // equipment is a Setup made ready: the abilities found, the limits worked out.
@@ -101,10 +102,16 @@ func (e *equipment) situation(w Work, key alert.Key, jitter float64) (Situation,
 	return s, nil
 }
 
-// back is the word the source should be told; "" = it is not told.
+// back is the word the source should be told; "" = it is not told. Whatever the
+// ticket's state, nothing that the source shows of it outlives the alert.
 func (e *equipment) back(w Work) string {
 	src, ok := e.source(w.Alert.Source)
-	if !ok || src.Writer == nil || w.Peer == nil || w.Peer.Heard == "" {
+	switch {
+	case !ok || src.Writer == nil:
+		return ""
+	case w.Alert.Status == alert.Closed:
+		return source.Ended
+	case w.Peer == nil || w.Peer.Heard == "":
 		return ""
 	}
 	state, ok := e.Mapping.BackState(w.Peer.Heard)

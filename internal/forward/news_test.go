@@ -39,6 +39,66 @@ func TestNewsIsBroughtBackAndNeverEchoes(t *testing.T) {
 	})
 }
 
+// TestWhatASourceShowsEndsWithTheAlert: an acknowledgement that outlived its
+// alert would keep the next occurrence from being noticed. It ends also when its
+// own writing was still under way, or unanswered, as the alert closed.
+func TestWhatASourceShowsEndsWithTheAlert(t *testing.T) {
+	polled := func(w *world) { w.setup.Poll = 10 * time.Second }
+	acknowledged := func(t *testing.T, w *world) alert.ID {
+		id := w.raise(w.activate("a"), "disk")
+		after(15 * time.Second)
+		w.remote.Edit("1", func(t *forwardtest.Ticket) { t.State = "acknowledged" })
+		return id
+	}
+	last := func(t *testing.T, w *world, id alert.ID) {
+		t.Helper()
+		got := w.source.Written()
+		if len(got) == 0 || got[len(got)-1].State != "closed" || got[len(got)-1].Alert.Status != alert.Closed {
+			t.Fatalf("written back %+v", got)
+		}
+		back := alert.LinkID{Connector: desk, Alert: id, Side: alert.Source}
+		if l := w.store.LinkOf(back); l.Due() || l.Told != "closed" {
+			t.Fatalf("the source's link is not at rest: %+v", l)
+		}
+	}
+	t.Run("told", func(t *testing.T) {
+		bubble(t, polled, func(t *testing.T, w *world) {
+			id := acknowledged(t, w)
+			after(11 * time.Second)
+			w.store.Close(id)
+			after(time.Minute)
+			last(t, w, id)
+			w.remote.Edit("1", func(t *forwardtest.Ticket) { t.State = "stalled" }) // nobody brings it back
+			after(time.Minute)
+			last(t, w, id)
+			if n := len(w.source.Written()); n != 2 {
+				t.Fatalf("written back %d times", n)
+			}
+		})
+	})
+	t.Run("of unknown outcome", func(t *testing.T) {
+		bubble(t, polled, func(t *testing.T, w *world) {
+			id := acknowledged(t, w)
+			w.source.Refuse(errSource)
+			after(11 * time.Second)
+			w.store.Close(id)
+			w.source.Refuse(nil)
+			after(4 * settle)
+			last(t, w, id)
+		})
+	})
+	t.Run("never told", func(t *testing.T) {
+		bubble(t, polled, func(t *testing.T, w *world) {
+			id := acknowledged(t, w)
+			w.store.Close(id)
+			after(time.Minute)
+			if got := w.source.Written(); len(got) != 0 {
+				t.Fatalf("written back %+v", got)
+			}
+		})
+	})
+}
+
 func TestALostReceiveAnswerLosesNoNews(t *testing.T) {
 	for _, f := range []forwardtest.Fault{forwardtest.Before, forwardtest.After} {
 		bubble(t, func(w *world) { w.setup.Poll = 10 * time.Second }, func(t *testing.T, w *world) {

@@ -173,7 +173,7 @@ func nextSource(s Situation) Step {
 	l := s.Link
 	atRest := l.Stage == alert.Settled && l.Delivered >= l.Wanted
 	known := l.Stage == alert.Settled || l.Stage == alert.Fresh
-	if atRest || s.Back == "" || known && s.Back == l.Told {
+	if atRest || s.Back == "" || known && (s.Back == l.Told || s.nothingToEnd()) {
 		return Step{Op: OpRest}
 	}
 	if l.Stage != alert.Settled && l.Stage != alert.Fresh && l.Stage != alert.Uncertain {
@@ -187,4 +187,10 @@ func nextSource(s Situation) Step {
 		u.Ticket, u.TicketURL = s.Peer.Ticket, s.Peer.TicketURL
 	}
 	return Step{Op: OpWrite, Update: u, Telling: s.Back}
+}
+
+// nothingToEnd reports whether the alert is over and its source shows nothing of
+// the ticket: it was never told of it, or last that nobody has it in hand.
+func (s Situation) nothingToEnd() bool {
+	return s.Back == source.Ended && (s.Link.Stage == alert.Fresh || s.Link.Told == source.Open)
 }

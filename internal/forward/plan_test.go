@@ -63,6 +63,14 @@ func back(state string) func(*forward.Situation) {
 	}
 }
 
+// over is a source's link after the alert's close.
+func over(told string) func(*forward.Situation) {
+	return func(s *forward.Situation) {
+		back("closed")(s)
+		s.Alert.Status, s.Link.Told = alert.Closed, told
+	}
+}
+
 func TestNextChoosesTheOperation(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -113,6 +121,12 @@ func TestNextChoosesTheOperation(t *testing.T) {
 		{"source, verify", alert.Verify, back("acked"), forward.OpRest, "", ""},
 		{"source, nothing to tell", alert.Fresh, back(""), forward.OpRest, "", ""},
 		{"source, both agree", alert.Settled, back("open"), forward.OpRest, "", ""},
+		{"source, ended", alert.Settled, over("acknowledged"), forward.OpWrite, "", "closed"},
+		{"source, ended, what it shows is not known", alert.Settled, over(""), forward.OpWrite, "", "closed"},
+		{"source, ended, an earlier write may be under way", alert.Uncertain, over(""), forward.OpWrite, "", "closed"},
+		{"source, ended, shows nothing", alert.Settled, over("open"), forward.OpRest, "", ""},
+		{"source, ended, knows", alert.Settled, over("closed"), forward.OpRest, "", ""},
+		{"source, ended, never told", alert.Fresh, over(""), forward.OpRest, "", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -47,11 +47,21 @@ type Lister interface {
 	List(ctx context.Context) (open []alert.Observation, incarnation string, err error)
 }
 
+// The words for what a source should show about an alert, after the
+// resolution-state mapping.
+const (
+	Open         = "open"         // nobody has it in hand: as the source itself shows it
+	Acknowledged = "acknowledged" // somebody has
+	// Ended: the alert is over, or the remote asks that it be. Of an alert that is
+	// Closed it says that whatever the source was asked to show ends with it.
+	Ended = "closed"
+)
+
 // Update is what a source should show about an alert.
 type Update struct {
 	Key       alert.Key // the same for repeats of the same state: writers are idempotent by it
 	Alert     alert.Alert
-	State     string // the source's word, after the resolution-state mapping
+	State     string // one of the words above
 	Ticket    string
 	TicketURL string
 	Connector string

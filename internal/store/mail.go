@@ -221,7 +221,7 @@ func (m *mailbag) wantBack(id alert.LinkID) {
 	if back == nil {
 		back = m.held.add(alert.NewLink(id, 0))
 	}
-	back.Link = back.Want(back.Wanted + 1)
+	back.Link = back.Revise()
 	back.dueFrom(m.held.now)
 	m.held.change(back)
 }

@@ -14,7 +14,9 @@ import (
 )
 
 var absences = map[string]func(*testing.T, Fresh){
-	"absences/close what vanished": absentClosed,
+	"absences/close what vanished":                   absentClosed,
+	"absences/what its source showed ends too":       func(t *testing.T, fresh Fresh) { sourceEnds(t, fresh, true) },
+	"absences/a closing ends what its source showed": func(t *testing.T, fresh Fresh) { sourceEnds(t, fresh, false) },
 }
 
 var people = map[string]func(*testing.T, Fresh){
@@ -56,6 +58,50 @@ func absentClosed(t *testing.T, fresh Fresh) {
 	}
 	if left := must(f.db.OpenAlerts(t.Context(), "other"))(t); len(left) != 0 {
 		t.Errorf("another source: %+v", left)
+	}
+}
+
+// sourceEnds: a source that was told of a ticket is told once more when the
+// alert closes, whoever closes it, and only then.
+func sourceEnds(t *testing.T, fresh Fresh, absent bool) {
+	f := setup(t, fresh)
+	term := f.term(tickets, "alpha")
+	id := f.accept(to(tickets), observe("a", alert.Open, "x"))[0].ID
+	other := f.accept(to(tickets), observe("b", alert.Open, "x"))[0].ID
+	f.settle(term)
+	for i, id := range []alert.ID{id, other} {
+		ticket := f.link(id, tickets, alert.Remote).Ticket
+		step := []string{"", "1", "2"}[i:]
+		if err := f.db.Receive(t.Context(), term, "poll", step[0], step[1], []alert.News{{ID: step[1], Ticket: ticket, State: "resolved"}}, back); err != nil {
+			t.Fatalf("receive: %v", err)
+		}
+	}
+	claim, works := f.claim(f.db, term, 10)
+	for _, w := range works {
+		e := sent(w, claim, "")
+		e.Outcome.Delivered, e.Outcome.Told = w.Link.Wanted, "acknowledged"
+		f.record(term, e)
+	}
+	f.accept(to(tickets), observe("a", alert.Open, "y"))
+	if l := f.link(id, tickets, alert.Source); l.Wanted != 1 || l.Due() || !l.DueAt.IsZero() {
+		t.Errorf("a change of the alert is told to its own source: %+v", l)
+	}
+	if absent {
+		open := must(f.db.OpenAlerts(t.Context(), "prom"))(t)
+		if n, err := f.db.CloseAbsent(t.Context(), term, "prom", open[:1], "gone"); n != 1 || err != nil {
+			t.Fatalf("closed %d: %v", n, err)
+		}
+	} else {
+		f.accept(to(), observe("a", alert.Closed, "y"), observe("a", alert.Open, "fired again"))
+	}
+	if l := f.link(id, tickets, alert.Source); l.Wanted != 2 || l.Told != "acknowledged" || l.DueAt.IsZero() {
+		t.Errorf("the source is not told that the alert closed: %+v", l)
+	}
+	if l := f.link(other, tickets, alert.Source); l.Wanted != 1 || !l.DueAt.IsZero() {
+		t.Errorf("another alert's source is told: %+v", l)
+	}
+	if l := f.link(id, tickets, alert.Remote); l.Wanted != 3 || l.DueAt.IsZero() {
+		t.Errorf("the ticket does not hear of the close: %+v", l)
 	}
 }
 

@@ -215,6 +215,9 @@ func (m *model) want(a *alert.Alert, routes []intake.Routing) {
 		if id.Alert == a.ID && id.Side == alert.Remote {
 			l.Link = l.Want(a.Revision)
 		}
+		if id.Alert == a.ID && id.Side == alert.Source && a.Status == alert.Closed {
+			l.Link = l.Revise()
+		}
 	}
 }
 

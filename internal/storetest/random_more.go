@@ -131,7 +131,7 @@ func (m *model) receive() {
 		m.links[id] = &modelLink{Link: alert.NewLink(id, 0)}
 	}
 	source := m.links[id]
-	source.Link = source.Want(source.Wanted + 1)
+	source.Link = source.Revise()
 }
 
 // suspect doubts any links.

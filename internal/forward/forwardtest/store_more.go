@@ -61,7 +61,7 @@ func (s *Store) hear(connector string, n alert.News, backState func(string) (str
 			s.add(alert.NewLink(id, 1))
 			continue
 		}
-		back.Link = back.Want(back.Wanted + 1)
+		back.Link = back.Revise()
 		back.touch(0)
 	}
 }
@@ -213,12 +213,18 @@ func (s *Store) apply(a *alert.Alert, o alert.Observation) {
 	}
 	a.ChangedAt = time.Now()
 	for _, l := range s.links {
-		if l.Alert == a.ID && l.Side == alert.Remote {
-			wasDue := l.Due()
+		if l.Alert != a.ID {
+			continue
+		}
+		wasDue := l.Due()
+		switch {
+		case l.Side == alert.Remote:
 			l.Link = l.Want(a.Revision)
-			if !wasDue {
-				l.touch(0)
-			}
+		case a.Status == alert.Closed:
+			l.Link = l.Revise()
+		}
+		if !wasDue {
+			l.touch(0)
 		}
 	}
 }

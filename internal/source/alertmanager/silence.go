@@ -44,8 +44,9 @@ type silenceState struct {
 // ends the silence. A closed alert needs none, and one that stayed would hide
 // the alert when it fires again.
 func (w *writer) Write(ctx context.Context, u source.Update) error {
-	switch u.State {
-	case "acknowledged", "open":
+	over := u.Alert.Status == alert.Closed
+	switch {
+	case over, u.State == source.Acknowledged, u.State == source.Open:
 	default:
 		return fault.InvalidInput("Alertmanager cannot show this state of an alert",
 			[]fault.Problem{{Path: "states.back", Message: fmt.Sprintf("%q is neither acknowledged nor open", source.Short(u.State))}})
@@ -54,7 +55,7 @@ func (w *writer) Write(ctx context.Context, u source.Update) error {
 	if err != nil {
 		return err
 	}
-	if u.State == "open" || u.Alert.Status == alert.Closed {
+	if over || u.State == source.Open {
 		return w.expire(ctx, standing)
 	}
 	if len(standing) > 0 {
