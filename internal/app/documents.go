@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"tieline/internal/alert"
 	"tieline/internal/connector"
 	"tieline/internal/fault"
 	"tieline/internal/forward"
@@ -122,6 +123,10 @@ func (a *App) newUnit(name string) *unit {
 	u := &unit{name: name, slot: newSlot(), log: a.log}
 	u.forwarder = forward.New(forward.Config{
 		Connector: name, Group: a.group.ID, Store: a.db, Setups: u.slot, Log: a.log,
+		Accept: func(ctx context.Context, found []alert.Observation) error {
+			_, err := a.gate.Accept(ctx, found)
+			return err
+		},
 		Idle: -1, // each heartbeat tells what is due, for all connectors at once: wakeWaiting
 		Observer: forward.Observer{
 			Carried:   func(_ forward.Op, r forward.Result, _ time.Duration) { a.metrics.Delivery(name, string(r)) },

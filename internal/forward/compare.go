@@ -2,9 +2,13 @@ package forward
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
+	"time"
 
 	"tieline/internal/alert"
+	"tieline/internal/source"
 )
 
 // compareSources compares our open alerts with each source's list, on the
@@ -63,11 +67,15 @@ func (t *tenure) compareOnce(ctx context.Context, src SourceSetup, c *comparison
 	if err != nil {
 		return err
 	}
-	gone := c.absent(ours, theirs, incarnation)
+	gone, unheard := c.absent(ours, theirs, incarnation), c.unheard(ours, theirs)
+	return errors.Join(t.closeGone(ctx, src, gone), t.takeIn(ctx, src, unheard))
+}
+
+func (t *tenure) closeGone(ctx context.Context, src SourceSetup, gone []OpenAlert) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	stmt, cancel = statement(ctx)
+	stmt, cancel := statement(ctx)
 	defer cancel()
 	n, err := t.cfg.Store.CloseAbsent(stmt, t.term, src.Name, gone, "no longer in the list of source "+src.Name)
 	if err != nil {
@@ -78,10 +86,58 @@ func (t *tenure) compareOnce(ctx context.Context, src SourceSetup, c *comparison
 	return nil
 }
 
-// comparison remembers which alerts were absent from the source's list.
+// takeIn accepts alerts that were open at the source at two comparisons and
+// never heard of, where it announces them: a push that was lost, or one that the
+// source believes to have made.
+func (t *tenure) takeIn(ctx context.Context, src SourceSetup, unheard map[string]bool) error {
+	announcer, able := src.Lister.(source.Announcer)
+	if len(unheard) == 0 || !able || t.cfg.Accept == nil {
+		return nil
+	}
+	call, cancel := context.WithTimeout(ctx, 3*statementTimeout)
+	defer cancel()
+	announced, err := announcer.Announced(call)
+	if err != nil {
+		return err
+	}
+	found := slices.DeleteFunc(announced, func(o alert.Observation) bool { return !unheard[o.Key] })
+	if len(found) == 0 {
+		return nil
+	}
+	if err := t.cfg.Accept(call, found); err != nil {
+		return err
+	}
+	t.log.Info("alerts that their source never told of were taken in", "connector", t.cfg.Connector, "source", src.Name, "count", len(found))
+	return nil
+}
+
+// comparison remembers which alerts were missing on either side.
 type comparison struct {
 	incarnation string
-	once        map[alert.ID]int64 // absent once, with the seen count it had then
+	once        map[alert.ID]int64   // absent once, with the seen count it had then
+	strange     map[string]time.Time // at the source and not with us, once, by key, with its beginning
+}
+
+// unheard returns the keys of alerts that were open at the source now and the
+// time before, with the same beginning, and not with us.
+func (c *comparison) unheard(ours []OpenAlert, theirs []alert.Observation) map[string]bool {
+	known := make(map[string]bool, len(ours))
+	for _, a := range ours {
+		known[a.Key] = true
+	}
+	strange, unheard := map[string]time.Time{}, map[string]bool{}
+	for i := range theirs {
+		o := &theirs[i]
+		if known[o.Key] {
+			continue
+		}
+		if began, before := c.strange[o.Key]; before && began.Equal(o.StartsAt) {
+			unheard[o.Key] = true
+		}
+		strange[o.Key] = o.StartsAt
+	}
+	c.strange = strange
+	return unheard
 }
 
 // absent returns the alerts that were absent now and the time before, not seen

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"tieline/internal/alert"
 	"tieline/internal/fault"
 	"tieline/internal/ha"
 )
@@ -31,6 +32,10 @@ type Config struct {
 	Observer  Observer
 	Log       *slog.Logger   // nil = silent
 	Jitter    func() float64 // in [0, 1); nil = random
+
+	// Accept takes in what a comparison found open at a source and nobody was told
+	// of, as if the source had pushed it; nil = it is left.
+	Accept func(ctx context.Context, found []alert.Observation) error
 
 	// Idle is how often an idle Active asks for due links without having been
 	// woken: what a lost wake-up costs at most. 0 = the polling interval; negative

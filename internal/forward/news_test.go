@@ -118,6 +118,41 @@ func TestALostReceiveAnswerLosesNoNews(t *testing.T) {
 	}
 }
 
+// TestWhatASourceNeverToldIsTakenFromItsList: at the second comparison that
+// finds it, where the source announces it.
+func TestWhatASourceNeverToldIsTakenFromItsList(t *testing.T) {
+	compared := func(w *world) {
+		w.setup.Sources[0].Lister, w.setup.Sources[0].Compare = w.source, time.Minute
+	}
+	bubble(t, compared, func(t *testing.T, w *world) {
+		var found []alert.Observation
+		a := w.activateWith("a", func(c *forward.Config) {
+			c.Accept = func(_ context.Context, os []alert.Observation) error {
+				found = append(found, os...)
+				return nil
+			}
+		})
+		w.raise(a, "cpu")
+		w.source.Show("run 1", "cpu", "disk", "muted")
+		w.source.Mute("muted")
+		after(30 * time.Second)
+		if len(found) > 0 {
+			t.Fatalf("taken in at first sight: %+v", found)
+		}
+		w.source.Show("run 1", "cpu", "muted")
+		after(time.Minute)
+		w.source.Show("run 1", "cpu", "disk", "muted")
+		after(time.Minute)
+		if len(found) > 0 {
+			t.Fatalf("taken in though it had gone in between: %+v", found)
+		}
+		after(time.Minute)
+		if len(found) != 1 || found[0].Key != "disk" || found[0].Status != alert.Open {
+			t.Fatalf("taken in %+v", found)
+		}
+	})
+}
+
 func TestOnlyTwoAbsencesCloseAnAlert(t *testing.T) {
 	compared := func(w *world) {
 		w.setup.Sources[0].Lister, w.setup.Sources[0].Compare = w.source, time.Minute

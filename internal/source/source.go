@@ -47,6 +47,14 @@ type Lister interface {
 	List(ctx context.Context) (open []alert.Observation, incarnation string, err error)
 }
 
+// Announcer is implemented by Listers that can tell which of the open alerts
+// they announce to us: those that went unheard are taken from the list instead.
+type Announcer interface {
+	// Announced returns the open alerts that the source pushes to us, or did:
+	// none that is muted, none that is meant for others only.
+	Announced(ctx context.Context) ([]alert.Observation, error)
+}
+
 // The words for what a source should show about an alert, after the
 // resolution-state mapping.
 const (

@@ -2,6 +2,7 @@ package forwardtest
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -105,6 +106,7 @@ func (p *Setups) Replace(s *forward.Setup) {
 type Source struct {
 	mu          sync.Mutex
 	open        []alert.Observation
+	muted       []string
 	incarnation string
 	written     []source.Update
 	fail        error
@@ -132,6 +134,20 @@ func (s *Source) List(context.Context) ([]alert.Observation, string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.open, s.incarnation, nil
+}
+
+// Announced implements source.Announcer.
+func (s *Source) Announced(context.Context) ([]alert.Observation, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.open), func(o alert.Observation) bool { return slices.Contains(s.muted, o.Key) }), nil
+}
+
+// Mute keeps listed alerts from being announced.
+func (s *Source) Mute(keys ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.muted = keys
 }
 
 // Write implements source.Writer.

@@ -51,7 +51,11 @@ func New(s source.Settings) (source.Parts, error) {
 	if text, ok := s.Values[silenceSetting]; ok {
 		length, _ = time.ParseDuration(text) // checked above
 	}
-	parts.Lister = &lister{adapter: adapter, client: client, receiver: s.Values[receiverSetting]}
+	list := &lister{adapter: adapter, client: client, receiver: s.Values[receiverSetting]}
+	parts.Lister = list
+	if list.receiver != "" {
+		parts.Lister = announcer{list}
+	}
 	parts.Writer = &writer{client: client, length: length}
 	return parts, nil
 }

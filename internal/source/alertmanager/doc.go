@@ -13,15 +13,26 @@
 // Alertmanager forgets alerts that fire and resolve while no receiver answers,
 // and all of them when it restarts, so that the pushed alerts alone do not tell
 // which are open. The list has active and suppressed alerts: a silenced alert
-// is still a problem. Where Alertmanager routes only some alerts to Tieline,
-// the setting "receiver" must name the receiver, or the comparison would take
-// the others for new ones.
+// is still a problem.
+//
+// The setting "receiver" names Alertmanager's receiver for Tieline. With it the
+// comparison also finds alerts that were never pushed; without it, it could not
+// tell them from those that Alertmanager routes to others.
 //
 // # Silences
 //
 // An acknowledged alert is silenced by exactly its labels, for the time that
 // the setting "silence" says (default 4h). The silence's comment carries the
 // alert's id, by which it is found again: writing twice makes one silence.
+// A silence ends when the ticket's state maps to open, and when its alert closes,
+// so that the next occurrence is no longer silenced.
+//
 // Alertmanager pushes nothing of a silenced alert, neither its end nor a new
-// beginning; the comparison finds both.
+// beginning. The comparison finds the end. As Alertmanager believes to have told
+// of the alert all along, it pushes the next occurrence only after its
+// repeat_interval; with the setting "receiver" the comparison finds it before.
+//
+// A silence that runs out is not made anew while its ticket goes on as it is:
+// Alertmanager notifies of the alert again, which here is only a repeat. Choose
+// the setting as long as a person may take.
 package alertmanager

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 
 	"tieline/internal/alert"
 	"tieline/internal/fault"
@@ -26,7 +27,7 @@ func (l *lister) List(ctx context.Context) ([]alert.Observation, string, error) 
 	if err != nil {
 		return nil, "", err
 	}
-	open, err := l.open(ctx)
+	open, err := l.open(ctx, true)
 	if err != nil {
 		return nil, "", err
 	}
@@ -48,8 +49,19 @@ func (l *lister) started(ctx context.Context) (string, error) {
 	return status.Uptime, err
 }
 
-func (l *lister) open(ctx context.Context) ([]alert.Observation, error) {
-	query := url.Values{"active": {"true"}, "silenced": {"true"}, "inhibited": {"true"}, "unprocessed": {"true"}}
+// announcer is a lister for one receiver alone: what it lists is meant for us.
+type announcer struct{ *lister }
+
+// Announced implements source.Announcer.
+func (a announcer) Announced(ctx context.Context) ([]alert.Observation, error) {
+	return a.open(ctx, false)
+}
+
+// open lists the open alerts; muted are those that are silenced, inhibited or
+// not looked at yet.
+func (l *lister) open(ctx context.Context, muted bool) ([]alert.Observation, error) {
+	also := strconv.FormatBool(muted)
+	query := url.Values{"active": {"true"}, "silenced": {also}, "inhibited": {also}, "unprocessed": {also}}
 	if l.receiver != "" {
 		query.Set("receiver", "^"+regexp.QuoteMeta(l.receiver)+"$")
 	}

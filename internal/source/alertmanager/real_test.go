@@ -245,6 +245,65 @@ func TestRealSilence(t *testing.T) {
 	want("once closed", "expired", "expired")
 }
 
+// TestRealSilenceEndsWithItsAlert: the same problem firing again is announced,
+// although it was acknowledged before.
+func TestRealSilenceEndsWithItsAlert(t *testing.T) {
+	p := newPeer(t, map[string]string{"receiver": "hook"})
+	heard := p.webhooks(t)
+	p.post(t, time.Time{})
+	first := hear(t, heard, alert.Open)
+	if _, announced := p.announced(t); !announced {
+		t.Error("an alert that was pushed is not announced")
+	}
+	a := alert.Alert{ID: alert.NewID(), Status: alert.Open, Content: alert.Content{Labels: p.labels}}
+	p.write(t, a, source.Acknowledged)
+	p.awaitAnnounced(t, false)
+	if _, listed := p.listed(t); !listed {
+		t.Error("a silenced alert is not listed")
+	}
+	p.post(t, time.Now())
+	a.Status = alert.Closed
+	p.write(t, a, source.Ended)
+	p.write(t, a, source.Ended)
+	if diff := cmp.Diff([]string{"expired"}, p.silences(t, a.ID)); diff != "" {
+		t.Fatalf("silences once closed (-want +got):\n%s", diff)
+	}
+	p.post(t, time.Time{})
+	if o := p.awaitAnnounced(t, true); o.Key != first.Key {
+		t.Errorf("fired again: %+v", o)
+	}
+}
+
+// announced returns the test's alert as it is announced.
+func (p *peer) announced(t *testing.T) (alert.Observation, bool) {
+	t.Helper()
+	open, err := p.parts.Lister.(source.Announcer).Announced(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range open {
+		if o.Labels["alertname"] == p.labels["alertname"] {
+			return o, true
+		}
+	}
+	return alert.Observation{}, false
+}
+
+// awaitAnnounced waits until the test's alert is announced, or no longer: a
+// silence takes Alertmanager a moment.
+func (p *peer) awaitAnnounced(t *testing.T, want bool) alert.Observation {
+	t.Helper()
+	for end := time.Now().Add(peerTime); ; time.Sleep(50 * time.Millisecond) {
+		o, is := p.announced(t)
+		if is == want {
+			return o
+		}
+		if time.Now().After(end) {
+			t.Fatalf("announced: %v, want %v", is, want)
+		}
+	}
+}
+
 func TestListWithAlertmanagerAway(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
