@@ -12,7 +12,6 @@ type Plan struct {
 	desk      deskKind
 	settings  ha.Settings
 	timing    ha.Timing
-	without   ha.Rule
 	attempts  int // before a link is parked; 0 = never
 	reconcile time.Duration
 	compare   time.Duration // between comparisons with the source's list; 0 = never

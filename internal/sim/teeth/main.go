@@ -27,6 +27,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "rules, or parts of what is broken, to try; separated by commas; empty = all")
 	flag.IntVar(&o.schedules, "schedules", 4000, "schedules at most for each mutation")
 	flag.BoolVar(&o.all, "all", false, "run every check, also after one of the simulation has noticed")
+	flag.BoolVar(&o.units, "units", false, "run only the unit tests of the package that is broken, where it has some")
 	flag.BoolVar(&o.check, "check", false, "only look whether every mutation still applies")
 	flag.BoolVar(&o.verbose, "v", false, "show what the failing checks say")
 	flag.Parse()
@@ -43,6 +44,7 @@ type options struct {
 	only      string
 	schedules int
 	all       bool
+	units     bool
 	check     bool
 	verbose   bool
 
@@ -166,6 +168,9 @@ func (o *options) noticed(ctx context.Context, m mutation) ([]string, error) {
 		}
 		if o.verbose && r.caught {
 			fmt.Fprintln(os.Stderr, r.text)
+		}
+		if c.must && !r.caught {
+			return nil, nil
 		}
 		if r.caught {
 			out = append(out, fmt.Sprintf("%s (%s)", c.name, r.how))

@@ -11,6 +11,7 @@ type mutation struct {
 	rule   string
 	broken string
 	edits  []edit
+	by     string // tests of the edited package that must notice, as a pattern; "" = any check will do
 }
 
 // edit replaces a text that occurs once in a file.
@@ -36,7 +37,11 @@ func (m mutation) checks(o *options) []check {
 		}
 		if !strings.HasPrefix(e.file, simDir) && !units[pkg] {
 			units[pkg] = true
-			out = append(out, check{name: path.Base(pkg) + " tests", pkg: pkg, run: "."})
+			unit := check{name: path.Base(pkg) + " tests", pkg: pkg, run: "."}
+			if m.by != "" {
+				unit.run, unit.must = "^("+m.by+")$", true
+			}
+			out = append(out, unit)
 		}
 	}
 	const sim = "internal/sim"
@@ -45,6 +50,8 @@ func (m mutation) checks(o *options) []check {
 		flags: []string{fmt.Sprintf("-sim.schedules=%d", o.schedules), "-sim.stop=1"}}
 	states := check{name: "exploration", pkg: sim, run: "^TestExplore$", decisive: true}
 	switch {
+	case o.units && len(out) > 0:
+		return out
 	case m.rule[0] == 'L':
 		return append(out, scenes, schedules)
 	case units["internal/alert"] || units["internal/forward"]:
@@ -52,11 +59,6 @@ func (m mutation) checks(o *options) []check {
 	default:
 		return append(out, schedules, scenes)
 	}
-}
-
-// without takes one of ha's safeguards out of the decisions.
-func without(rule string) []edit {
-	return []edit{{haDir + "knowledge.go", "return k.without&r == 0", "return (k.without|" + rule + ")&r == 0"}}
 }
 
 // timing changes one of ha's waits.

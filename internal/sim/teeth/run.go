@@ -21,6 +21,7 @@ type check struct {
 	pkg      string // relative to the module
 	run      string // tests, as -run takes them
 	flags    []string
+	must     bool // it must notice; that another one does is not enough
 	decisive bool // having noticed, no further check is tried (without -all)
 }
 
