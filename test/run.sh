@@ -89,7 +89,7 @@ fuzz() {
 faults() {
 	peers
 	heading 'real processes, really killed'
-	go test -count=1 -timeout 15m ./test/faults
+	go test -count=1 -timeout 15m -parallel 3 ./test/faults
 }
 
 soak() {

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -102,13 +103,24 @@ func New(c Config) (*Cluster, error) {
 	return cl, nil
 }
 
+// nextPort walks through ports below those the system gives to outgoing
+// connections, so that an address stays its owner's while nobody listens there:
+// servers are killed and proxies cut, and another test must not get their place.
+var nextPort atomic.Int32
+
+const firstPort, lastPort = 22000, 31999
+
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	nextPort.CompareAndSwap(0, int32(os.Getpid()%(lastPort-firstPort))+1)
+	for range lastPort - firstPort {
+		port := firstPort + int(nextPort.Add(1))%(lastPort-firstPort)
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
+			return addr, nil
+		}
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return "", errors.New("no free port between 22000 and 31999")
 }
 
 // Server returns a server by name; it panics on an unknown one, a mistake of the caller.

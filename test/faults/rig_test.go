@@ -71,10 +71,11 @@ const (
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
+	t.Parallel() // each has servers of its own, and mostly waits
 	ctx, cancel := context.WithTimeout(t.Context(), limit())
 	t.Cleanup(cancel)
 	r := &rig{t: t, ctx: ctx, ledger: &ledger.Ledger{}, proxies: map[string]*cluster.Proxy{}}
-	r.load = load{alerts: 1500, pause: 100 * time.Millisecond}
+	r.load = load{alerts: 600, pause: 150 * time.Millisecond}
 	if *long {
 		r.load = load{alerts: 20000, pause: 100 * time.Millisecond}
 	}

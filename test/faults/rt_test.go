@@ -124,7 +124,7 @@ func TestRequestTrackerFrozenInACreate(t *testing.T) {
 	_, err := r.WaitActive(r.ctx, source, nil)
 	r.must(err)
 
-	const alerts = 24
+	const alerts = 12
 	feed := func(first, count int) {
 		feeder := &cluster.Feeder{Cluster: r.Cluster, Source: source, Ledger: r.ledger, Alerts: first + count, First: first, Batch: 4, Workers: 2}
 		r.must(feeder.Run(r.ctx))
