@@ -13,9 +13,6 @@ import (
 	"tieline/test/cluster"
 )
 
-// offline is longer than a lease lasts.
-const offline = (tolerance + 1) * polling
-
 func TestActiveKilled(t *testing.T) { activeKilled(onPostgres(t)) }
 
 func TestActiveKilledOnSQLite(t *testing.T) { activeKilled(onSQLite(t)) }
