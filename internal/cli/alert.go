@@ -75,7 +75,10 @@ func viewLink(l store.LinkDetail) linkView {
 	v := linkView{
 		Connector: l.Connector, Side: l.Side, Stage: l.Stage, Ticket: l.Ticket, TicketURL: l.TicketURL,
 		Delivered: l.Delivered, Wanted: l.Wanted, Due: l.Due(), Attempts: l.Attempts, Failure: l.Failure,
-		Parked: l.Parked, Skipped: l.Skipped, Claimed: l.Claim != (alert.Claim{}), ClaimedBy: l.ClaimedBy,
+		Parked: l.Parked, Skipped: l.Skipped, Claimed: l.Claim != (alert.Claim{}),
+	}
+	if v.Claimed {
+		v.ClaimedBy = l.ClaimedBy
 	}
 	if !l.DeliveredAt.IsZero() {
 		v.DeliveredAt = &l.DeliveredAt

@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -10,6 +12,11 @@ import (
 	"tieline/internal/fault"
 	"tieline/internal/store"
 )
+
+// stages are what --stage takes.
+var stages = []string{
+	string(alert.Fresh), string(alert.Uncertain), string(alert.Looked), string(alert.Verify), string(alert.Twins), string(alert.Settled),
+}
 
 func newAlertList(c *command) *cobra.Command {
 	var q store.AlertQuery
@@ -27,6 +34,12 @@ func newAlertList(c *command) *cobra.Command {
 			default:
 				return fault.New(fault.Invalid, fmt.Sprintf("there is no status %q; an alert is open or closed", status))
 			}
+			if stage != "" && !slices.Contains(stages, stage) {
+				return fault.New(fault.Invalid, fmt.Sprintf("there is no stage %q; the stages are %s", stage, strings.Join(stages, ", ")))
+			}
+			if q.Limit < 1 {
+				return fault.New(fault.Invalid, fmt.Sprintf("--limit %d lists nothing; give 1 or more", q.Limit))
+			}
 			q.Status, q.Stage = alert.Status(status), alert.Stage(stage)
 			rows, err := db.Alerts(cmd.Context(), q)
 			if err != nil {
@@ -39,12 +52,13 @@ func newAlertList(c *command) *cobra.Command {
 	f.StringVar(&q.Connector, "connector", "", "forwarded by this connector")
 	f.StringVar(&q.Source, "source", "", "from this source")
 	f.StringVar(&status, "status", "", "open or closed")
-	f.StringVar(&stage, "stage", "", "what is known of the ticket: fresh, uncertain, looked, verify, twins, settled")
+	f.StringVar(&stage, "stage", "", "what is known of the ticket: "+strings.Join(stages, ", "))
 	f.StringVar(&q.Text, "text", "", "with this text in the key or the content")
 	f.BoolVar(&q.Parked, "parked", false, "parked ones only")
 	f.IntVar(&q.Limit, "limit", 50, "how many at most")
 	_ = cmd.RegisterFlagCompletionFunc("connector", c.names(0, connectorNames))
 	_ = cmd.RegisterFlagCompletionFunc("status", cobra.FixedCompletions([]string{"open", "closed"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("stage", cobra.FixedCompletions(stages, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

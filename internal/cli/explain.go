@@ -70,9 +70,10 @@ func explainStage(l store.LinkDetail) string {
 // explainWait says what is waited for.
 func explainWait(l store.LinkDetail, c circumstances) string {
 	switch {
+	case l.Claim == (alert.Claim{}):
 	case l.ClaimedBy != "":
 		return fmt.Sprintf("%s is working on it now (claimed in epoch %d).", l.ClaimedBy, l.Claim.Epoch)
-	case l.Claim != (alert.Claim{}):
+	default:
 		return fmt.Sprintf("It is under a claim of epoch %d, whose server is Active no more; after the send window the Active looks what became of it.", l.Claim.Epoch)
 	}
 	if l.Attempts > 0 && l.DueAt.After(c.now) {

@@ -57,6 +57,7 @@ func TestExplainLink(t *testing.T) {
 		{"skipped", link(alert.Fresh, func(l *store.LinkDetail) { l.Skipped = "it closed before it was sent" }), live, []string{"not sent, for good", "closed before"}},
 		{"claimed", link(alert.Fresh, func(l *store.LinkDetail) { l.Claim, l.ClaimedBy = claim, "one" }), live, []string{"Nothing was sent yet.", "one is working on it now"}},
 		{"claimed by a server that is gone", link(alert.Fresh, func(l *store.LinkDetail) { l.Claim = claim }), live, []string{"claim of epoch 4", "send window"}},
+		{"the server of an epoch, but no claim", link(alert.Fresh, func(l *store.LinkDetail) { l.ClaimedBy = "one" }), silent, []string{"No server is Active for desk"}},
 		{"waits for a retry", link(alert.Fresh, func(l *store.LinkDetail) { l.Attempts, l.Failure, l.DueAt = 2, "timed out.", now.Add(40*time.Second) }), live,
 			[]string{"2 tries failed; the next is in 40s", "timed out."}},
 		{"held back", link(alert.Settled, func(l *store.LinkDetail) { l.Ticket, l.DueAt = "12", now.Add(5*time.Minute) }), live, []string{"revision 0 of 3", "held back for another 5m00s"}},

@@ -18,6 +18,9 @@ func newHAHistory(c *command) *cobra.Command {
 		Args:    args(cobra.ExactArgs(1)), ValidArgsFunction: c.names(0, connectorNames),
 		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, args []string) error {
 			events, err := db.AvailabilityHistory(cmd.Context(), args[0], limit)
+			if err == nil && len(events) == 0 {
+				_, err = currentDocument(cmd.Context(), db, args[0])
+			}
 			if err != nil {
 				return err
 			}
