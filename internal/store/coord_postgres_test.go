@@ -235,6 +235,7 @@ func TestDoubtGoesOnWhereItStopped(t *testing.T) {
 		return n
 	}
 	frozen := freeze(t, url, "SELECT FROM link LIMIT 1 FOR UPDATE")
+	l.Waiting = true // the links in doubt are due
 	if err := s.Doubt(t.Context(), "desk", l.Epoch, "restored"); err == nil || errors.Is(err, ha.ErrLost) {
 		t.Fatalf("doubt beside a locked link: %v, want an unknown outcome", err)
 	}

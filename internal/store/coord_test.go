@@ -242,6 +242,7 @@ func TestDoubtFollowsTheModel(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		wantLease.Waiting = true // the links in doubt are due
 		if err := s.Doubt(t.Context(), "desk", l.Epoch, "restored"); err != nil {
 			t.Fatal(err)
 		}

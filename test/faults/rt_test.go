@@ -55,7 +55,7 @@ func (rt *requestTracker) tickets(prefix string) []rtTicket {
 			"fields":   {"Subject,Status"},
 			"per_page": {"100"}, "page": {fmt.Sprint(page)},
 		}
-		req, err := http.NewRequest(http.MethodGet, rt.url+"/tickets?"+query.Encode(), nil)
+		req, err := http.NewRequest(http.MethodGet, rt.url+"/REST/2.0/tickets?"+query.Encode(), nil)
 		if err != nil {
 			rt.t.Fatal(err)
 		}
