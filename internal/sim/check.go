@@ -196,7 +196,9 @@ func (c *checker) sending(p *Process, kind string, link alert.LinkID) *sendWindo
 
 // elapsed is the larger of what the two clocks say. It is not asked of the
 // instants themselves, because they are under test.
-func elapsed(from, to ha.Instant) time.Duration { return max(to.Boot-from.Boot, to.Wall.Sub(from.Wall)) }
+func elapsed(from, to ha.Instant) time.Duration {
+	return max(to.Boot-from.Boot, to.Wall.Sub(from.Wall))
+}
 
 // executed is called when the desk carries a write out.
 func (c *checker) executed(kind string, link alert.LinkID, w *sendWindow) {

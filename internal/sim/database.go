@@ -23,7 +23,7 @@ type Database struct {
 	names   int           // presences made so far
 	locks   map[string]*lock
 	replica *rows // what a replica that stopped receiving has; nil = none
-	failed  bool  // it has failed over; once in a schedule, see doc.go
+	failed  bool  // it has failed over; once in a schedule; see the package comment
 }
 
 // rows is everything that is stored.

@@ -20,13 +20,25 @@
 // pauses at every point, also the one between the check of a send window and
 // the write to the socket.
 //
-// # Determinism
+// # Replay
 //
 // A schedule runs in a testing/synctest bubble. No random stream is shared: the
 // fate of a call is a hash of the seed, the process, the kind of call, what it
-// concerns and how often it was made, so that the order in which goroutines run
-// within one virtual instant changes nothing. Latencies have nanosecond jitter,
-// so that instants rarely coincide.
+// concerns and how often it was made. Latencies have nanosecond jitter, so that
+// instants rarely coincide. What a seed does not fix is which of several
+// goroutines of one process that wake in the same instant goes on first, and
+// which of several ready channels a select takes: Go decides, and a schedule may
+// take another turn from there. A seed with a finding is therefore run until it
+// is found again (-sim.repeat), which so far never took more than a few runs.
+//
+// # Limits
+//
+// At most one failover that loses commits happens in a schedule: a second one
+// that also loses the first one's Doubt would lead to the same epochs again,
+// under another identity. Every desk is up to the lateness that its settle time
+// allows for; where a pause between the check of a window and the send makes a
+// write later still, the link is compared as a reconcile run does, and must then
+// come right.
 //
 // # What is checked
 //

@@ -195,6 +195,7 @@ func (p *Process) trip(kind, about string) trip {
 	loss := p.w.lossRate()
 	t.reqLost, t.ansLost = r.hit(loss), r.hit(loss)
 	t.patience = r.between(200*time.Millisecond, 8*time.Second)
+	p.w.trace.fate(p, kind, about, t)
 	return t
 }
 

@@ -22,7 +22,7 @@ const (
 type Result struct {
 	Seed     uint64
 	Findings []string
-	Hash     uint64
+	Fates    map[string]string // of each call, when the trace was kept
 	Trace    string
 	Sends    int
 	Takes    int
@@ -48,7 +48,7 @@ func (w *World) result() Result {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return Result{
-		Seed: w.seed, Findings: c.findings, Hash: w.trace.hash(), Trace: w.trace.text(), Sends: c.sends, Takes: len(c.takes),
+		Seed: w.seed, Findings: c.findings, Fates: w.trace.fates, Trace: w.trace.text(), Sends: c.sends, Takes: len(c.takes),
 		Virtual: time.Since(w.start), Seen: c.seen,
 	}
 }

@@ -19,13 +19,18 @@ var (
 	firstSeed = flag.Uint64("sim.first", 1, "the first schedule's seed")
 	oneSeed   = flag.Uint64("sim.seed", 0, "run this seed alone")
 	stopAfter = flag.Int64("sim.stop", 5, "stop after so many schedules with findings")
+	repeat    = flag.Int("sim.repeat", 20, "run that one seed so often, until there is a finding")
 	traced    = flag.Bool("sim.trace", false, "print what happens in it")
 )
 
 // TestSchedules runs seeded schedules, as many as -sim.schedules says.
 func TestSchedules(t *testing.T) {
 	if *oneSeed != 0 {
-		report(t, runSeed(t, *oneSeed, *traced))
+		res := runSeed(t, *oneSeed, *traced)
+		for i := 1; i < *repeat && len(res.Findings) == 0; i++ {
+			res = runSeed(t, *oneSeed, *traced)
+		}
+		report(t, res)
 		return
 	}
 	var next, failed atomic.Int64

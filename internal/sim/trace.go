@@ -7,26 +7,22 @@ import (
 	"time"
 )
 
-// trace is what happened in a schedule, for people, and its hash, for the test
-// that one seed is one schedule.
+// trace is what happened in a schedule, for people.
 type trace struct {
 	start time.Time
 	keep  bool
 
 	mu    sync.Mutex
 	lines []string
-	sum   uint64
+	calls map[string]int    // of a process, by kind and what they concern
+	fates map[string]string // of the same
 }
 
 func (t *trace) add(p *Process, what, kind, about, err string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	at := time.Since(t.start)
-	// A sum does not depend on the order within an instant.
-	h := mix(uint64(at), hashText(p.boot))
-	t.sum += mix(mix(h, hashText(what+kind)), hashText(about))
 	if t.keep {
-		t.lines = append(t.lines, fmt.Sprintf("%12.6f %-6s %s %s %s %s", at.Seconds(), p.boot, what, kind, about, err))
+		t.lines = append(t.lines, fmt.Sprintf("%12.6f %-6s %s %s %s %s", time.Since(t.start).Seconds(), p.boot, what, kind, about, err))
 	}
 }
 
@@ -44,8 +40,18 @@ func (t *trace) text() string {
 	return strings.Join(t.lines, "\n")
 }
 
-func (t *trace) hash() uint64 {
+// fate notes what the seed has in store for a call.
+func (t *trace) fate(p *Process, kind, about string, f trip) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.sum
+	if !t.keep {
+		return
+	}
+	if t.calls == nil {
+		t.calls, t.fates = map[string]int{}, map[string]string{}
+	}
+	call := strings.Join([]string{p.boot, kind, about}, " ")
+	t.calls[call]++
+	f.r = nil
+	t.fates[fmt.Sprint(call, " ", t.calls[call])] = fmt.Sprint(f)
 }
