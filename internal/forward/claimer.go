@@ -296,7 +296,7 @@ func (c *claimer) sleepFor() time.Duration {
 		return min(c.notUntil.Sub(now), liveness)
 	}
 	gear := c.gear.Load()
-	if gear != nil && (c.ask && !c.hungry || c.hungry && c.canFeed(gear)) {
+	if gear != nil && (!c.hungry && (c.ask || c.unparked != gear.Version) || c.hungry && c.canFeed(gear)) {
 		return 0
 	}
 	sleep := liveness
