@@ -28,7 +28,7 @@ var claimMutations = []mutation{
 	{rule: "C4", broken: "a term's waits end early when the wall clock is stepped", edits: []edit{{haDir + "term.go",
 		"t.clock.Now().Waited(t.began)", "t.clock.Now().Since(t.began)"}}},
 	{rule: "C4", broken: "older claims are never expired", edits: []edit{{forwardDir + "sweep.go",
-		"case !s.expired && age >= s.patience():", "case false:"}}},
+		"if err := s.expire(ctx, nil); err != nil {", "if err := ctx.Err(); err != nil {"}}},
 	{rule: "C4", broken: "holds of other terms are not waited for", edits: []edit{{alertDir + "link.go",
 		"\tdefault:\n\t\treturn v.Swept\n", "\tdefault:\n\t\treturn true\n"}}},
 	{rule: "C4", broken: "a claim stuck at the same Active is never recovered", edits: []edit{{forwardDir + "sweep.go",

@@ -28,7 +28,7 @@ type check struct {
 func (c check) key() string { return strings.Join(append([]string{c.pkg, c.run}, c.flags...), " ") }
 
 // checkLimit bounds one check; a mutation that makes the tests hang was noticed.
-const checkLimit = 10 * time.Minute
+const checkLimit = 4 * time.Minute
 
 // result is what a check came to.
 type result struct {
@@ -91,7 +91,7 @@ func (o *options) try(ctx context.Context, c check, overlay string) result {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
-	flags := append([]string{"-test.run", c.run, "-test.timeout", (checkLimit / 2).String()}, c.flags...)
+	flags := append([]string{"-test.run", c.run, "-test.timeout", (checkLimit - 10*time.Second).String()}, c.flags...)
 	run := exec.CommandContext(ctx, program, flags...)
 	run.Dir = filepath.Join(o.root, c.pkg)
 	var out bytes.Buffer
