@@ -30,6 +30,14 @@ func (c check) key() string { return strings.Join(append([]string{c.pkg, c.run},
 // checkLimit bounds one check; a mutation that makes the tests hang was noticed.
 const checkLimit = 4 * time.Minute
 
+// limit is the check's; a package's own tests are quick.
+func (c check) limit() time.Duration {
+	if c.decisive {
+		return checkLimit
+	}
+	return checkLimit / 3
+}
+
 // result is what a check came to.
 type result struct {
 	caught bool
@@ -89,9 +97,9 @@ func (o *options) try(ctx context.Context, c check, overlay string) result {
 		return result{broken: err.Error()}
 	}
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	ctx, cancel := context.WithTimeout(ctx, c.limit())
 	defer cancel()
-	flags := append([]string{"-test.run", c.run, "-test.timeout", (checkLimit - 10*time.Second).String()}, c.flags...)
+	flags := append([]string{"-test.run", c.run, "-test.timeout", (c.limit() - 5*time.Second).String()}, c.flags...)
 	run := exec.CommandContext(ctx, program, flags...)
 	run.Dir = filepath.Join(o.root, c.pkg)
 	var out bytes.Buffer
