@@ -19,7 +19,7 @@ func (k *Knowledge) bid(now Instant, c string) (bid, bool) {
 	var b bid
 	switch holder, known := k.rows[l.Server]; {
 	case l.Server == "":
-		b, ok = k.bidReleased(now, l, w)
+		b = k.bidReleased(now, l, w)
 	case k.names(l):
 		return bid{}, false // adopted, not taken
 	case l.Server == k.self.Server:
@@ -34,7 +34,7 @@ func (k *Knowledge) bid(now Instant, c string) (bid, bool) {
 		}
 	}
 	b.due = max(b.due, k.retry[c])
-	return b, ok
+	return b, true
 }
 
 // mayTake says whether this server could work the connector at all.
@@ -50,7 +50,7 @@ func (k *Knowledge) stagger(now Instant, c string) time.Duration {
 
 // bidReleased: the named successor at once, the others when its time is up, in
 // order; the releaser last (rule L3).
-func (k *Knowledge) bidReleased(now Instant, l Lease, w *leaseWatch) (bid, bool) {
+func (k *Knowledge) bidReleased(now Instant, l Lease, w *leaseWatch) bid {
 	reason := ReasonReleased
 	switch {
 	case l.Epoch == 0:
@@ -59,19 +59,16 @@ func (k *Knowledge) bidReleased(now Instant, l Lease, w *leaseWatch) (bid, bool)
 		reason = ReasonIdentity
 	}
 	if l.Successor == k.self.Server {
-		return bid{due: w.seen, reason: reason}, true
+		return bid{due: w.seen, reason: reason}
 	}
 	if r, ours := k.released[l.Connector]; ours && r.epoch == l.Epoch {
-		return bid{due: r.at + r.wait, reason: ReasonTakeBack}, k.keeps(RuleTakeBack)
+		return bid{due: r.at + r.wait, reason: ReasonTakeBack}
 	}
 	due := w.seen + k.stagger(now, l.Connector)
 	if named, ok := k.rows[l.Successor]; ok && k.live(now, named) {
-		if !k.keeps(RuleAnyone) {
-			return bid{}, false
-		}
 		due += k.timing.Exclusive
 	}
-	return bid{due: due, reason: reason}, true
+	return bid{due: due, reason: reason}
 }
 
 // bidRestarted: the lease names this server's earlier process. The live Passives
@@ -79,7 +76,7 @@ func (k *Knowledge) bidReleased(now Instant, l Lease, w *leaseWatch) (bid, bool)
 // (rule L6).
 func (k *Knowledge) bidRestarted(now Instant, l Lease, w *leaseWatch) bid {
 	b := bid{due: w.orphan, reason: ReasonRestart}
-	if k.keeps(RuleYield) && k.others(now, l.Connector) {
+	if k.others(now, l.Connector) {
 		b.due += k.timing.Yield + k.stagger(now, l.Connector)
 	}
 	return b
@@ -88,14 +85,7 @@ func (k *Knowledge) bidRestarted(now Instant, l Lease, w *leaseWatch) bid {
 // bidSilent: the beat has not moved for the promised length, as watched from
 // here (rule L5). The length is the stored one (rule L2).
 func (k *Knowledge) bidSilent(now Instant, l Lease, w *leaseWatch) bid {
-	length := l.Promised
-	if s, ok := k.settings(l.Connector); ok && !k.keeps(RuleStored) {
-		length = s.Length()
-	}
-	if !k.keeps(RuleSilence) {
-		length += 1 << 60
-	}
-	return bid{due: w.since + length + k.stagger(now, l.Connector), reason: ReasonSilence}
+	return bid{due: w.since + l.Promised + k.stagger(now, l.Connector), reason: ReasonSilence}
 }
 
 // bidDead: nobody holds the presence that the holder publishes, and it did not
@@ -105,26 +95,14 @@ func (k *Knowledge) bidSilent(now Instant, l Lease, w *leaseWatch) bid {
 // database every server's name is free for a moment.
 func (k *Knowledge) bidDead(now Instant, l Lease, w *leaseWatch, holder Server) (bid, bool) {
 	at, granted := k.granted[holder.Presence]
-	if !k.keeps(RuleSameName) {
-		at, granted = k.anyGrant()
-	}
 	if !granted || holder.Presence == "" {
 		return bid{}, false
 	}
 	due := max(at, w.seen) + k.timing.Grace
-	if !k.seenHeld[holder.Presence] && k.keeps(RuleSeenHeld) {
+	if !k.seenHeld[holder.Presence] {
 		due = max(due, k.opened+k.timing.Young+k.timing.Grace)
 	}
 	return bid{due: due + k.stagger(now, l.Connector), reason: ReasonPresence}, true
-}
-
-// anyGrant is what is left of a suspicion without the rule that the published
-// name must be the suspected one.
-func (k *Knowledge) anyGrant() (at time.Duration, granted bool) {
-	for _, g := range k.granted {
-		at, granted = max(at, g), true
-	}
-	return at, granted
 }
 
 // take returns the take-over that is due for a connector on the latest reading,
@@ -138,7 +116,7 @@ func (k *Knowledge) take(s *step, c string) (t Take, wantsRead, ok bool) {
 		s.until(b.due)
 		return Take{}, false, false
 	}
-	if k.keeps(RuleReread) && k.sent.Boot < b.due {
+	if k.sent.Boot < b.due {
 		return Take{}, true, false
 	}
 	set, _ := k.settings(c)

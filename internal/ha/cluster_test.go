@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,21 +15,6 @@ import (
 	"tieline/internal/ha"
 	"tieline/internal/hatest"
 )
-
-// To see which test fails without a rule: go test -args -without 8, or -args
-// -zero Grace for a rule that is a wait.
-var (
-	without = flag.Uint("without", 0, "leave out these safeguards: the sum of their ha.Rule numbers")
-	zero    = flag.String("zero", "", "set this field of ha.Timing to 0")
-)
-
-func timing() ha.Timing {
-	t := ha.DefaultTiming()
-	if *zero != "" {
-		reflect.ValueOf(&t).Elem().FieldByName(*zero).SetInt(0)
-	}
-	return t
-}
 
 // virtual is one machine's clock. It follows the bubble's time, but can be
 // stepped by an administrator.
@@ -133,7 +116,6 @@ func (c *cluster) launch(name string, p *hatest.Process, options ...func(*node))
 			return []ha.Report{{Connector: conn, Runs: 1, Eligible: n.eligible.Load(), Reaches: n.reaches.Load()}}
 		},
 		Wake: c.db.Wake, Woken: p.Woken(), Jitter: func() float64 { return 0.5 },
-		Timing: timing(), Without: ha.Rule(*without),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel

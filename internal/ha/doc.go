@@ -165,44 +165,45 @@
 //
 // # The rules
 //
-// Each with the test that fails without it. Run one yourself with
+// Each with the test that fails without it, and the wait of Timing it goes by. There
+// is no way to run without a rule: to see its test fail, take the rule out of the
+// source, as this does in a copy, for one rule or for all:
 //
-//	go test ./internal/ha -args -without 64     (a Rule, by its number)
-//	go test ./internal/ha -args -zero Grace     (a wait, by its name in Timing)
+//	go run ./internal/sim/teeth -only L4 -units
 //
 // L1 Heartbeat. One round trip per polling interval; the number is a compare-and-swap
 // that passes twice, because its answer may be lost
 // (TestL1LostHeartbeatAnswerIsRetriedAndDeposesNobody); it costs one transaction
 // (TestL1OneTransactionPerPollingInterval). Trust counts from the sending and ends a
-// margin early (RuleTrust, Margin: TestL1TermStopsBeforeItsPromisedLengthIsUp,
+// margin early (Margin: TestL1TermStopsBeforeItsPromisedLengthIsUp,
 // TestL1TrustCountsFromTheSending). Only work that progresses is renewed
-// (RuleProgress: TestL1StuckWorkIsNotRenewed; Stall:
+// (TestL1StuckWorkIsNotRenewed; Stall:
 // TestL1WorkThatMovesEveryFewSecondsIsRenewed), and none holds up the heartbeat
 // (TestL1WorkThatDoesNotReturnDoesNotBlockHeartbeats). A replaced process ends
 // (TestL1ReplacedServerStops).
 //
 // L2 Promised length. Watchers go by the length in the row, as its owner last
-// promised (RuleStored: TestL2SettingsChangedLiveDeposeNobody). The owner goes by
+// promised (TestL2SettingsChangedLiveDeposeNobody). The owner goes by
 // the shorter one from the moment it sends it (TestL2ShorterPromiseHoldsFromItsSending),
 // and beats at the pace of the old one until the new one is confirmed.
 //
 // L3 Planned end. Finish, release by name, wake (TestL3PlannedStopHandsOverAtOnce,
 // TestL3StopFinishesWhatIsInFlight; Drain). The name is exclusive for a second
-// (Exclusive: TestL7MakeActive), then the order counts (RuleAnyone:
-// TestL3ReleaseToADeadSuccessorFallsToTheNext), and at last the releaser takes it
-// back (RuleTakeBack, TakeBack: TestL3ReleaserTakesBackWhatNobodyTook), further and
+// (Exclusive: TestL7MakeActive), then the order counts
+// (TestL3ReleaseToADeadSuccessorFallsToTheNext), and at last the releaser takes it
+// back (TakeBack: TestL3ReleaserTakesBackWhatNobodyTook), further and
 // further apart if its work fails (TestL3FailingWorkMovesTheLeaseWithoutHaste). An
 // unknown outcome is found out (TestL3LostReleaseAnswerIsNotATermOfItsOwn).
 //
-// L4 Process death. The Passives wait for the Active's presence (RulePresence:
-// TestL4TwoCrashesInARow), in a large group the next two only
+// L4 Process death. The Passives wait for the Active's presence
+// (TestL4TwoCrashesInARow), in a large group the next two only
 // (TestL4OnlyTheNextTwoWaitInALargeGroup). Granted means suspect: the incumbent has
-// the grace to publish a fresh name (Grace, RuleSameName:
+// the grace to publish a fresh name (Grace:
 // TestL4PresenceCutAloneIsForgivenWithinTheGrace,
 // TestL6DecidesOnAReadingMadeAfterTheWait), and it learns by its wait for its own
 // presence that it must. What was suspected in an earlier session is forgotten
 // (TestL4GrantIsForgottenWithTheSession); a name not seen held in this session counts
-// only once the session is 6 s old (RuleSeenHeld, Young:
+// only once the session is 6 s old (Young:
 // TestL4SlowReconnectAfterADatabaseRestartIsWaitedFor), so that a restart of the
 // database moves nothing (TestL4DatabaseRestartShufflesNobody). An old session may
 // suspect a name it never saw held: a server that publishes a name holds it, and one
@@ -210,35 +211,35 @@
 // (TestL4TwoCrashesInARow).
 //
 // L5 Silence. A beat that stands still for the promised length, watched by one's own
-// clock, and acted on when the watch ends, not at the next heartbeat (RuleSilence:
-// TestL5SilentActiveIsReplacedAfterItsPromisedLength, TestL5ColdStart). It counts only
-// while one was connected (RuleWatched: TestL5SilenceCountsOnlyWhileConnected,
+// clock, and acted on when the watch ends, not at the next heartbeat
+// (TestL5SilentActiveIsReplacedAfterItsPromisedLength, TestL5ColdStart). It counts only
+// while one was connected (TestL5SilenceCountsOnlyWhileConnected,
 // TestL4DatabaseRestartShufflesNobody), in boot time (TestL5OnlyTheBootClockCounts).
 //
 // L6 Take-over. The first in order tries at once, the k-th k staggers later (Stagger:
 // TestL6StaggeredInOrder, TestKilledActiveIsReplacedWithinASecond). It is decided on a
-// reading sent after the wait was over (RuleReread:
-// TestL6DecidesOnAReadingMadeAfterTheWait) and passes only if the beat still stands
+// reading sent after the wait was over
+// (TestL6DecidesOnAReadingMadeAfterTheWait) and passes only if the beat still stands
 // (TestL5PausedPassivesDeposeNobody; hatest: "take-over is decided by epoch and beat").
-// A row that names my boot id is my term, after a renewal (RuleAdopt:
-// TestL6LostTakeOverAnswerIsMyTerm, TestL4DatabaseRestartShufflesNobody). Every change
+// A row that names my boot id is my term, after a renewal
+// (TestL6LostTakeOverAnswerIsMyTerm, TestL4DatabaseRestartShufflesNobody). Every change
 // wakes everybody (TestL7MakeActive), and a wake-up that is lost costs time only
 // (TestL6LostWakeUpsCostTimeOnly). A restarted server yields to live Passives unless it
-// is alone (RuleYield, Yield: TestL6RestartedServerYieldsUnlessAlone,
+// is alone (Yield: TestL6RestartedServerYieldsUnlessAlone,
 // TestL6CrashLoopCostsOneTakeOver). Who cannot run the document takes nothing
-// (RuleEligible: TestL6IneligibleServersTakeNothing).
+// (TestL6IneligibleServersTakeNothing).
 //
 // L7 Choice. An operator's wish is followed as soon as the wished server is able
 // (TestL7MakeActive, TestL7WishForADeadServerWaits). Failback is manual
 // (TestL7FailbackManualKeepsTheActive) or waits for a full tolerance of steadiness
-// (RuleSteady: TestL7FailbackAutomaticWaitsForSteadiness). Who cannot connect to the
+// (TestL7FailbackAutomaticWaitsForSteadiness). Who cannot connect to the
 // remote for a polling interval hands over to one that can
 // (TestL7ActiveWithoutRemoteHandsOverToOneWith). Each reversal doubles the hold-down
 // (HoldDown, MaxHold: TestL7HoldDownDoublesWithEachReversal, TestL7HoldDown).
 //
 // L8 Database identity. The lease remembers the history its epoch belongs to. When the
 // reading names another, the term ends, and one server moves the lease to it
-// (RuleIdentity: TestL8ChangedHistoryJumpsTheEpoch). Rows that went back in time are
+// (TestL8ChangedHistoryJumpsTheEpoch). Rows that went back in time are
 // counted on from (TestL8RestoredRowsAreCountedOnFrom).
 //
 // L9 Removal. An Active that is no member hands over first

@@ -21,10 +21,9 @@ type Self struct {
 // Readings of the clock are kept as Instant where they bound trust and as
 // Instant.Boot where they begin a wait.
 type Knowledge struct {
-	self    Self
-	timing  Timing
-	without Rule
-	jitter  func() float64
+	self   Self
+	timing Timing
+	jitter func() float64
 
 	// The session.
 	open     bool
@@ -93,10 +92,10 @@ type letGo struct {
 }
 
 // NewKnowledge returns the knowledge of a server that has just started. jitter
-// returns numbers in [0, 1); without names rules to leave out, for tests only.
-func NewKnowledge(self Self, timing Timing, without Rule, jitter func() float64) *Knowledge {
+// returns numbers in [0, 1).
+func NewKnowledge(self Self, timing Timing, jitter func() float64) *Knowledge {
 	return &Knowledge{
-		self: self, timing: timing, without: without, jitter: jitter,
+		self: self, timing: timing, jitter: jitter,
 		rows: map[string]Server{}, leases: map[string]Lease{}, order: map[string][]Member{}, own: map[string]Member{},
 		servers: map[string]*serverWatch{}, watches: map[string]*leaseWatch{},
 		seenHeld: map[string]bool{}, granted: map[string]time.Duration{},
@@ -105,8 +104,6 @@ func NewKnowledge(self Self, timing Timing, without Rule, jitter func() float64)
 		failed: map[string]int{}, stalled: map[string]int64{}, retry: map[string]time.Duration{}, tried: map[string]bool{},
 	}
 }
-
-func (k *Knowledge) keeps(r Rule) bool { return k.without&r == 0 }
 
 // Woken folds in a wake-up: something changed, the group should be read.
 func (k *Knowledge) Woken() { k.wantRead = true }
@@ -285,7 +282,7 @@ func (k *Knowledge) member(connector string) bool {
 
 // eligible says whether this server can run the connector's current document.
 func (k *Knowledge) eligible(connector string) bool {
-	return k.reports[connector].Eligible || !k.keeps(RuleEligible)
+	return k.reports[connector].Eligible
 }
 
 // settings returns a connector's settings.

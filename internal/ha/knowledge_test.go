@@ -19,7 +19,7 @@ func newDesk(t *testing.T, s Settings) *desk {
 	t.Helper()
 	d := &desk{
 		t:   t,
-		k:   NewKnowledge(Self{Server: "a", Boot: "a1"}, DefaultTiming(), 0, func() float64 { return 0 }),
+		k:   NewKnowledge(Self{Server: "a", Boot: "a1"}, DefaultTiming(), func() float64 { return 0 }),
 		now: Instant{Boot: time.Hour, Wall: time.Unix(1e9, 0)},
 		group: Group{
 			Identity: "h", Settings: map[string]Settings{"c": s},

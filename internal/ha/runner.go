@@ -38,9 +38,6 @@ type Config struct {
 	Log     *slog.Logger // default: discards
 	Observe Observer
 	Timing  Timing // zero = DefaultTiming
-	// Without leaves safeguards out. Only the simulation does, to show what they
-	// prevent.
-	Without Rule
 	// Jitter returns numbers in [0, 1) for reconnects; default math/rand/v2.
 	Jitter func() float64
 }
@@ -99,7 +96,7 @@ func New(c Config) *Runner {
 	self := Self{Server: c.Server, Boot: c.Boot, Version: c.Version}
 	return &Runner{
 		cfg: c, log: c.Log.With("server", c.Server), clock: c.Clock,
-		know:   NewKnowledge(self, c.Timing, c.Without, c.Jitter),
+		know:   NewKnowledge(self, c.Timing, c.Jitter),
 		events: make(chan event), nudged: make(chan struct{}, 1), done: make(chan struct{}),
 		calls: make(chan call, 1), waits: map[string]*wait{}, works: map[string]*running{},
 	}

@@ -63,7 +63,7 @@ func (k *Knowledge) handOver(now Instant, c string) (Reason, string, bool) {
 		return ReasonIneligible, "", true
 	}
 	w := k.watches[c]
-	if w == nil || k.keeps(RuleSteady) && now.Boot-w.changed < w.hold {
+	if w == nil || now.Boot-w.changed < w.hold {
 		return "", "", false
 	}
 	if to, ok := k.cutOffFrom(now, c); ok {
@@ -108,7 +108,7 @@ func (k *Knowledge) failback(now Instant, c string, w *leaseWatch) (string, bool
 			continue
 		}
 		steady := now.Boot-g.since >= set.Length() && k.rows[m.Server].Beat-g.beat >= int64(set.Tolerance)
-		if steady || !k.keeps(RuleSteady) {
+		if steady {
 			return m.Server, true
 		}
 	}

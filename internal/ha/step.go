@@ -29,7 +29,7 @@ func (k *Knowledge) Step(now Instant) Plan {
 func (k *Knowledge) expire(s *step) {
 	for _, c := range sorted(k.tenures) {
 		t := k.tenures[c]
-		if t.phase == adopting || t.phase == releasing || !k.keeps(RuleTrust) {
+		if t.phase == adopting || t.phase == releasing {
 			continue
 		}
 		left := t.trust(s.now, k.timing.Margin)

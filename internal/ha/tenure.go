@@ -83,7 +83,7 @@ func (k *Knowledge) names(l Lease) bool {
 
 // foreign says whether a lease belongs to another history of the database (L8).
 func (k *Knowledge) foreign(l Lease) bool {
-	return k.keeps(RuleIdentity) && l.Identity != "" && l.Identity != k.group.Identity
+	return l.Identity != "" && l.Identity != k.group.Identity
 }
 
 // adopt makes terms of the rows that name this process although it knows of no
@@ -93,7 +93,7 @@ func (k *Knowledge) foreign(l Lease) bool {
 func (k *Knowledge) adopt(now Instant) {
 	for _, l := range k.group.Leases {
 		s, ok := k.settings(l.Connector)
-		if k.tenures[l.Connector] != nil || !ok || !k.names(l) || k.foreign(l) || !k.keeps(RuleAdopt) {
+		if k.tenures[l.Connector] != nil || !ok || !k.names(l) || k.foreign(l) {
 			continue
 		}
 		t := &tenure{lease: l, settings: s, phase: adopting, reason: ReasonRestart}
@@ -137,7 +137,7 @@ func (k *Knowledge) renewals(now Instant) []Renewal {
 
 // stuck says whether the term's work loop stands still.
 func (k *Knowledge) stuck(now Instant, t *tenure) bool {
-	return k.keeps(RuleProgress) && now.Boot-t.moved > max(k.timing.Stall, t.settings.Polling)
+	return now.Boot-t.moved > max(k.timing.Stall, t.settings.Polling)
 }
 
 // Progressed folds in how often a term's work loop said that it is alive.

@@ -58,28 +58,3 @@ const newsPause = time.Second
 // waitAll is the largest group in which every Passive waits for the Active's
 // presence; in a larger one the next two in order do (rule L4).
 const waitAll = 5
-
-// Rule is a safeguard of the decisions that a test can take away, to show what
-// it prevents. Rules that are only a wait are taken away by Timing; those that
-// live in the statements, by the model database.
-type Rule uint16
-
-// The safeguards. A server in earnest runs with all of them.
-const (
-	RuleTrust    Rule = 1 << iota // L1: stop when the promised length is up without an answer
-	RuleProgress                  // L1: renew only while the work loop makes progress
-	RuleStored                    // L2: watch for the stored length, not one's own
-	RuleTakeBack                  // L3: the releaser takes back what nobody took
-	RuleAnyone                    // L3: after the named successor's time, the order counts
-	RulePresence                  // L4: wait for the presence of the Active
-	RuleSameName                  // L4: take over only if the published name did not change
-	RuleSeenHeld                  // L4: a young session waits for names it did not see held
-	RuleSilence                   // L5: take over after silence
-	RuleWatched                   // L5: silence counts only while connected
-	RuleReread                    // L6: decide on a reading made after the wait ended
-	RuleAdopt                     // L6: a row that names my boot id is my term
-	RuleYield                     // L6: a restarted server lets live Passives go first
-	RuleEligible                  // L6: a server that cannot run the document takes nothing
-	RuleSteady                    // L7: failback waits for steadiness; changes of choice for the hold-down
-	RuleIdentity                  // L8: notice that the database's history changed
-)

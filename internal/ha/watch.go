@@ -65,7 +65,7 @@ func (k *Knowledge) watch(now Instant, l Lease, first bool) {
 		w.epoch, w.beat, w.server = l.Epoch, l.Beat, l.Server
 		w.seen, w.since = k.asked.Boot, now.Boot
 	}
-	if first && k.keeps(RuleWatched) {
+	if first {
 		w.since = now.Boot
 	}
 	if holder, ok := k.rows[l.Server]; l.Server == "" || ok && holder.Boot == l.Boot {
@@ -183,7 +183,7 @@ func (k *Knowledge) lastActive(connector string) string {
 // the next heartbeat may be far: the wait for one's own presence tells at once,
 // early enough to come back within the grace.
 func (k *Knowledge) await(now Instant) []string {
-	if !k.open || !k.read || k.stopping || !k.keeps(RulePresence) {
+	if !k.open || !k.read || k.stopping {
 		return nil
 	}
 	var names []string

@@ -98,7 +98,7 @@ func (o *options) applicable(ms []mutation) error {
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("the source has changed; mend mutations.go:\n  %s", strings.Join(missing, "\n  "))
+		return fmt.Errorf("the source has changed; mend the table:\n  %s", strings.Join(missing, "\n  "))
 	}
 	return nil
 }
