@@ -70,4 +70,7 @@ type News struct {
 	Author string
 	At     time.Time // by the remote's clock, for display
 	Own    bool      // made by ourselves: recorded, never brought back
+	// Unheard is set by storage when it receives the news: no link is known that
+	// it is about, so nobody hears it. Adapters leave it alone.
+	Unheard bool
 }

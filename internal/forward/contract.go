@@ -106,7 +106,9 @@ type Mail interface {
 	Bookmark(ctx context.Context, connector, name string) (string, error)
 	// Receive stores news and moves the bookmark from old to next by
 	// compare-and-swap, in one fenced transaction. News already stored is dropped
-	// by its id. For each fresh one whose link is known, the link hears it
+	// by its id. The fresh ones are heard in their order, so that one that assigns
+	// a ticket makes it known to those after it; News.Unheard is set of each whose
+	// link is not known. For each fresh one whose link is known, the link hears it
 	// (alert.Link.Hear), the timeline tells it, and where backState maps the state
 	// to a word for the source, the alert's Source link is told to want it. News
 	// that names a ticket other than the link's is a twin's and is dropped (rule

@@ -62,6 +62,7 @@ func (db *DB) Receive(ctx context.Context, t ha.Term, name, old, next string, ne
 	if err != nil {
 		return err
 	}
+	var unheard map[string]bool
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		if err := moveBookmark(ctx, tx, t, name, old, next); err != nil {
 			return err
@@ -70,7 +71,7 @@ func (db *DB) Receive(ctx context.Context, t ha.Term, name, old, next string, ne
 		if err != nil || len(fresh) == 0 {
 			return err
 		}
-		m := &mailbag{term: t, group: group.ID, backState: backState}
+		m := &mailbag{term: t, group: group.ID, backState: backState, unheard: map[string]bool{}}
 		if err := db.address(ctx, tx, m, fresh); err != nil {
 			return err
 		}
@@ -81,8 +82,14 @@ func (db *DB) Receive(ctx context.Context, t ha.Term, name, old, next string, ne
 			return err
 		}
 		_, err = db.batch(ctx, tx, db.statements.events, m.events)
+		unheard = m.unheard
 		return err
 	})
+	if err == nil {
+		for i := range news {
+			news[i].Unheard = unheard[news[i].ID]
+		}
+	}
 	if errors.Is(err, forward.ErrDeposed) || errors.Is(err, forward.ErrMoved) {
 		return err
 	}
@@ -129,6 +136,7 @@ type mailbag struct {
 	group     uuid.UUID
 	backState func(string) (string, bool)
 	byTicket  map[string]alert.ID
+	unheard   map[string]bool // ids of news that no link was known for
 	held      *heldLinks
 	events    [][]any
 }
@@ -143,7 +151,8 @@ FROM input JOIN link ON link.connector = input.connector AND link.ticket = input
 WHERE link.ticket <> '' AND link.side = 'remote'
 ORDER BY CASE WHEN link.skipped = '' THEN 0 ELSE 1 END, link.created_at DESC`
 
-// address finds the links that news is about and locks them.
+// address finds the links that news is about and locks them. Tickets that the
+// news itself assigns need no looking up: their links are found by the keys.
 func (db *DB) address(ctx context.Context, tx *sql.Tx, m *mailbag, news []alert.News) error {
 	m.byTicket = map[string]alert.ID{}
 	var tickets [][]any
@@ -194,12 +203,16 @@ func (m *mailbag) hear(n alert.News) {
 	id, ok := m.alert(n)
 	r := m.held.rows[m.link(id, alert.Remote)]
 	if !ok || r == nil {
+		m.unheard[n.ID] = true
 		return
 	}
 	// What a twin tells is not about the alert: it may just have been closed for
 	// being a twin (rule C7).
 	if n.Assign == "" && n.Ticket != "" && r.Ticket != "" && n.Ticket != r.Ticket {
 		return
+	}
+	if n.Assign != "" {
+		m.byTicket[n.Assign] = id // the news that follows may name it by that alone
 	}
 	link, fresh := r.Link.Hear(n)
 	if fresh {

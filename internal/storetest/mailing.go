@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,8 @@ var mail = map[string]func(*testing.T, Fresh){
 	"mail/the source is told":                     mailBack,
 	"mail/a twin says nothing":                    mailTwin,
 	"mail/a ticket is assigned after the fact":    mailAssign,
+	"mail/news follows its ticket in one batch":   mailInOrder,
+	"mail/news of nobody is told":                 mailUnheard,
 	"books/links at rest":                         booksStanding,
 	"books/doubts":                                booksDoubtful,
 	"desk/parked links are retried":               deskUnpark,
@@ -158,6 +161,85 @@ func mailAssign(t *testing.T, fresh Fresh) {
 	if l := f.link(id, tickets, alert.Remote); l.Ticket != "INC-7" || l.Heard != "new" || l.Stage != alert.Settled {
 		t.Errorf("link %+v", l)
 	}
+}
+
+// mailInOrder: an acknowledgement and an update that names only the ticket it
+// assigned arrive in one batch.
+func mailInOrder(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	term := f.term(tickets, "alpha")
+	id := f.raise(1, tickets)[0]
+	claim, works := f.claim(f.db, term, 1)
+	f.record(term, sent(works[0], claim, "")) // the ticket's name comes later
+	key := alert.NewKey(must(f.db.Group(t.Context()))(t).ID, id)
+	news := []alert.News{
+		{ID: "1", Ticket: "TK1", State: "open"}, // too early: nobody's yet
+		{ID: "2", Key: key, Ticket: "TK1", Assign: "TK1"},
+		{ID: "3", Ticket: "TK1", State: "closed", Author: "kim", Text: "fixed"},
+		{ID: "4", Key: key, Ticket: "TK2", Assign: "TK2"},
+		{ID: "5", Ticket: "TK2", State: "resolved"},
+		{ID: "6", Ticket: "TK1", State: "reopened"}, // it was given up for TK2
+	}
+	if err := f.db.Receive(t.Context(), term, "inbox", "", "1", news, back); err != nil {
+		t.Fatalf("receive: %v", err)
+	}
+	if l := f.link(id, tickets, alert.Remote); l.Ticket != "TK2" || l.Heard != "resolved" {
+		t.Errorf("link %+v", l)
+	}
+	if l := f.link(id, tickets, alert.Source); l.DueAt.IsZero() {
+		t.Errorf("the source is not told: %+v", l)
+	}
+	var told []string
+	for _, e := range must(f.db.Timeline(t.Context(), id))(t) {
+		told = append(told, e.Text)
+	}
+	want := []string{"ticket TK1", "state closed, by kim, fixed", "ticket TK2", "state resolved"}
+	if !slices.Equal(told, want) {
+		t.Errorf("timeline %q", told)
+	}
+	if got := unheard(news); !slices.Equal(got, []string{"1"}) {
+		t.Errorf("unheard %q", got)
+	}
+}
+
+// mailUnheard: whoever brings news learns which of it was about nobody.
+func mailUnheard(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	term := f.term(tickets, "alpha")
+	id, elsewhere := f.raise(1, tickets)[0], f.raise(1, files)[0]
+	f.settle(term)
+	ticket, group := f.link(id, tickets, alert.Remote).Ticket, must(f.db.Group(t.Context()))(t).ID
+	news := []alert.News{
+		{ID: "ours", Ticket: ticket, State: "open"},
+		{ID: "twin", Key: alert.NewKey(group, id), Ticket: "a twin", State: "open"},
+		{ID: "ticket", Ticket: "a stranger's", State: "open"},
+		{ID: "group", Key: alert.NewKey(alert.NewID(), id), State: "open"},
+		{ID: "alert", Key: alert.NewKey(group, alert.NewID()), State: "open"},
+		{ID: "connector", Key: alert.NewKey(group, elsewhere), Ticket: "X", Assign: "X"},
+		{ID: "its ticket", Ticket: "X", State: "open"},
+	}
+	want := []string{"ticket", "group", "alert", "connector", "its ticket"}
+	for _, step := range []struct {
+		old, next string
+		want      []string
+	}{{"", "1", want}, {"1", "2", nil}} { // what is known already is told once
+		if err := f.db.Receive(t.Context(), term, "poll", step.old, step.next, news, back); err != nil {
+			t.Fatalf("receive: %v", err)
+		}
+		if got := unheard(news); !slices.Equal(got, step.want) {
+			t.Errorf("from %q: unheard %q, not %q", step.old, got, step.want)
+		}
+	}
+}
+
+func unheard(news []alert.News) []string {
+	var ids []string
+	for _, n := range news {
+		if n.Unheard {
+			ids = append(ids, n.ID)
+		}
+	}
+	return ids
 }
 
 func booksStanding(t *testing.T, fresh Fresh) {

@@ -34,21 +34,28 @@ func (s *Store) Receive(ctx context.Context, t ha.Term, name, old, next string, 
 			return forward.ErrMoved
 		}
 		s.bookmarks[mark] = next
-		for _, n := range news {
+		for i, n := range news {
+			news[i].Unheard = false
 			if !s.news[t.Connector+"/"+n.ID] {
 				s.news[t.Connector+"/"+n.ID] = true
-				s.hear(t.Connector, n, backState)
+				news[i].Unheard = !s.hear(t.Connector, n, backState)
 			}
 		}
 		return nil
 	})
 }
 
-func (s *Store) hear(connector string, n alert.News, backState func(string) (string, bool)) {
+// hear tells the links that a piece of news is about; known = there is one.
+func (s *Store) hear(connector string, n alert.News, backState func(string) (string, bool)) (known bool) {
 	for _, l := range s.ordered(connector) {
-		mine := n.Ticket != "" && n.Ticket == l.Ticket || n.Assign != "" && strings.HasSuffix(string(n.Key), l.Alert.String())
-		if l.Side != alert.Remote || !mine {
+		named := strings.HasSuffix(string(n.Key), l.Alert.String())
+		mine := n.Ticket != "" && n.Ticket == l.Ticket
+		if l.Side != alert.Remote || !mine && !named {
 			continue
+		}
+		known = true
+		if !mine && n.Assign == "" && n.Ticket != "" && l.Ticket != "" {
+			continue // a twin's
 		}
 		heard, fresh := l.Hear(n)
 		l.Link = heard
@@ -64,6 +71,7 @@ func (s *Store) hear(connector string, n alert.News, backState func(string) (str
 		back.Link = back.Revise()
 		back.touch(0)
 	}
+	return known
 }
 
 // OpenAlerts implements forward.Absences.
