@@ -155,10 +155,10 @@ type LinkDetail struct {
 }
 
 const detailText = `
-SELECT ` + linkColumns + `, coalesce(
+SELECT ` + linkColumns + `, CASE WHEN link.claim_id IS NULL THEN '' ELSE coalesce(
 	(SELECT lease.server FROM lease WHERE lease.connector = link.connector AND lease.epoch = link.claim_epoch),
 	(SELECT e.to_server FROM availability_event AS e WHERE e.connector = link.connector AND e.epoch = link.claim_epoch
-		AND e.to_server <> '' ORDER BY e.id LIMIT 1), '')
+		AND e.to_server <> '' ORDER BY e.id LIMIT 1), '') END
 FROM link WHERE link.alert_id = $1 ORDER BY link.connector, link.side`
 
 // Alert returns one alert. It returns fault.NotFound when there is none.

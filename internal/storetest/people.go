@@ -23,6 +23,7 @@ var people = map[string]func(*testing.T, Fresh){
 	"people/list alerts":             peopleList,
 	"people/pages":                   peoplePages,
 	"people/find an alert":           peopleFind,
+	"people/who works on a link":     peopleClaimedBy,
 	"people/retry":                   peopleRetry,
 	"people/retry everything parked": peopleRetryAll,
 	"people/backlog":                 peopleBacklog,
@@ -196,6 +197,23 @@ func peopleFind(t *testing.T, fresh Fresh) {
 	f.exec("UPDATE link SET ticket = '4711'")
 	if _, err := f.db.FindAlert(t.Context(), "4711"); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("two answer to it: %v", err)
+	}
+}
+
+// peopleClaimedBy: the event of a server's joining has epoch 0, as a link that
+// nobody claimed has.
+func peopleClaimedBy(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	id := f.raise(1, tickets)[0]
+	f.exec(`INSERT INTO availability_event (connector, epoch, at, from_server, to_server, reason, who)
+		VALUES ($1, 0, 1, '', 'alpha', 'joined', '')`, tickets)
+	term := f.term(tickets, "beta")
+	if l := f.link(id, tickets, alert.Remote); l.ClaimedBy != "" {
+		t.Errorf("nobody claimed it, yet it is claimed by %q", l.ClaimedBy)
+	}
+	f.claim(f.db, term, 1)
+	if l := f.link(id, tickets, alert.Remote); l.ClaimedBy != "beta" {
+		t.Errorf("claimed by %q", l.ClaimedBy)
 	}
 }
 
