@@ -1,8 +1,10 @@
 package forward
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"tieline/internal/alert"
@@ -105,6 +107,7 @@ func (r *newsReader) poll(ctx context.Context, p remote.Poller, m Mapping) (fres
 	if told(news) {
 		poke(r.recheck)
 	}
+	r.tellUnheard(news)
 	return moved && len(news) > 0, nil
 }
 
@@ -130,6 +133,29 @@ func told(news []alert.News) bool {
 		}
 	}
 	return false
+}
+
+// maxUnheard is how many tickets one line of the log names.
+const maxUnheard = 5
+
+// tellUnheard says what of the other side's words reached nobody, because its
+// ticket is not one of ours, or not known yet.
+func (r *newsReader) tellUnheard(news []alert.News) {
+	count := 0
+	var tickets []string
+	for i := range news {
+		if !news[i].Unheard || news[i].Own {
+			continue
+		}
+		count++
+		if name := cmp.Or(news[i].Ticket, string(news[i].Key)); len(tickets) < maxUnheard && !slices.Contains(tickets, name) {
+			tickets = append(tickets, name)
+		}
+	}
+	if count > 0 {
+		r.log.Warn("news of unknown tickets was dropped: no alert of this connector has their ticket id or key",
+			"connector", r.cfg.Connector, "epoch", r.term.Epoch, "count", count, "tickets", tickets)
+	}
 }
 
 func (r *newsReader) warn(err error) {

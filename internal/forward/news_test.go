@@ -1,10 +1,16 @@
 package forward_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"log/slog"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"tieline/internal/alert"
 	"tieline/internal/connector"
@@ -116,6 +122,40 @@ func TestALostReceiveAnswerLosesNoNews(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNewsThatReachesNobodyIsToldInTheLog: once, in one line of bounded length.
+func TestNewsThatReachesNobodyIsToldInTheLog(t *testing.T) {
+	bubble(t, func(w *world) { w.setup.Poll = 10 * time.Second }, func(t *testing.T, w *world) {
+		var log bytes.Buffer
+		a := w.activateWith("a", func(c *forward.Config) { c.Log = slog.New(slog.NewJSONHandler(&log, nil)) })
+		w.raise(a, "disk")
+		after(15 * time.Second)
+		w.remote.Edit("1", func(t *forwardtest.Ticket) { t.State = "stalled" })
+		after(15 * time.Second)
+		if log.Len() > 0 {
+			t.Fatalf("our own ticket's news: %s", &log)
+		}
+		for range 7 {
+			w.remote.Edit(w.remote.Make(alert.NewKey(uuid.New(), alert.NewID())), func(*forwardtest.Ticket) {})
+		}
+		after(time.Minute)
+		w.remote.Edit("1", func(t *forwardtest.Ticket) { t.State = "open" }) // the poll reads some of those again
+		after(time.Minute)
+		var line struct {
+			Level, Connector string
+			Epoch            int64
+			Count            int
+			Tickets          []string
+		}
+		if err := json.Unmarshal(log.Bytes(), &line); err != nil {
+			t.Fatalf("not one line: %v: %s", err, &log)
+		}
+		if line.Level != "WARN" || line.Connector != desk || line.Epoch != a.term.Epoch || line.Count != 7 ||
+			!slices.Equal(line.Tickets, []string{"2", "3", "4", "5", "6"}) {
+			t.Errorf("the log says %s", &log)
+		}
+	})
 }
 
 // TestWhatASourceNeverToldIsTakenFromItsList: at the second comparison that
