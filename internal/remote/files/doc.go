@@ -26,6 +26,9 @@
 //	    patience: 10s               # how long an incomplete file is given to grow
 //	    ended: [resolved, closed]   # states in which a ticket is not open
 //
+// All of them are absolute paths: a relative one would be another directory
+// wherever a server was started elsewhere.
+//
 // All directories of one remote must be on one file system: files are moved by
 // renaming. Several servers share them, by a network file system or the like.
 //

@@ -340,6 +340,14 @@ func TestCheck(t *testing.T) {
 			t.Errorf("no problem at %s; found %v", want, problems)
 		}
 	}
+	for key, value := range map[string]any{"directory": 7, "outbox": "out", "inbox": "./in", "done": "../done", "rejected": true} {
+		values := map[string]any{"directory": "/x"}
+		values[key] = value
+		problems := Check(remote.Settings{Values: values})
+		if len(problems) != 1 || problems[0].Path != "remote.settings."+key || !strings.Contains(problems[0].Message, "absolute") {
+			t.Errorf("%s: %v gives %v", key, value, problems)
+		}
+	}
 	if problems := Check(remote.Settings{Values: map[string]any{"directory": "/x"}}); len(problems) > 0 {
 		t.Errorf("good settings have problems: %v", problems)
 	}

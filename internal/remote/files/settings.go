@@ -34,7 +34,7 @@ func read(s remote.Settings) (config, []fault.Problem) {
 		problems = append(problems, fault.Problem{Path: "remote.token", Message: "files takes no credentials"})
 	}
 	r := remote.NewReader(s.Values)
-	base := r.Text("directory", "")
+	base := readPath(r, "directory")
 	c := config{
 		outbox: readPlace(r, base, "outbox"), inbox: readPlace(r, base, "inbox"),
 		done: readPlace(r, base, "done"), rejected: readPlace(r, base, "rejected"),
@@ -51,7 +51,7 @@ func read(s remote.Settings) (config, []fault.Problem) {
 }
 
 func readPlace(r *remote.Reader, base, name string) place {
-	path := r.Text(name, "")
+	path := readPath(r, name)
 	switch {
 	case path != "":
 		return place{path: filepath.Clean(path)}
@@ -60,6 +60,16 @@ func readPlace(r *remote.Reader, base, name string) place {
 		return place{path: name}
 	}
 	return place{path: filepath.Join(base, name), base: filepath.Clean(base)}
+}
+
+// readPath reads a directory. A relative one would be another directory
+// wherever a server was started elsewhere.
+func readPath(r *remote.Reader, name string) string {
+	path := r.Text(name, "")
+	if path != "" && !filepath.IsAbs(path) {
+		r.Bad(name, "must be an absolute path, like /srv/tieline; %q depends on where a server is started", path)
+	}
+	return path
 }
 
 func (c config) distinct() int {
