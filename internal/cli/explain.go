@@ -7,6 +7,7 @@ import (
 
 	"tieline/internal/alert"
 	"tieline/internal/connector"
+	"tieline/internal/forward"
 	"tieline/internal/ha"
 	"tieline/internal/store"
 )
@@ -25,13 +26,28 @@ type circumstances struct {
 func explainLink(l store.LinkDetail, c circumstances) string {
 	switch {
 	case l.Parked != "":
-		return fmt.Sprintf("It is parked and waits for a person: %s. When the cause is mended: tieline alert retry %s", sentence(l.Parked), l.Alert)
+		return explainParked(l)
 	case l.Skipped != "":
 		return fmt.Sprintf("It is not sent, for good: %s.", sentence(l.Skipped))
 	case !l.Due():
 		return explainSettled(l)
 	}
 	return explainStage(l) + " " + explainWait(l, c)
+}
+
+// explainParked says when a parked link is tried again, by itself or not.
+func explainParked(l store.LinkDetail) string {
+	retry := "tieline alert retry " + l.Alert.String()
+	switch forward.CauseOf(l.Parked) {
+	case forward.CauseRemote:
+		return fmt.Sprintf("It is parked: %s. It is tried again by itself after another write there has succeeded, and within %s in any case; at once: %s",
+			sentence(l.Parked), ago(forward.ComebackMost), retry)
+	case forward.CauseDocument:
+		return fmt.Sprintf("It is parked: %s. It is tried again by itself with the next version of the document of %s; when the cause is mended elsewhere: %s",
+			sentence(l.Parked), l.Connector, retry)
+	default:
+		return fmt.Sprintf("It is parked and waits for a person: %s. When the cause is mended: %s", sentence(l.Parked), retry)
+	}
 }
 
 func explainSettled(l store.LinkDetail) string {

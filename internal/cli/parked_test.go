@@ -45,7 +45,7 @@ remote:
 		return len(parked) == 1
 	})
 	id := parked[0].ID
-	if out := s.ok("alert", "show", id); !strings.Contains(out, "parked and waits for a person") || !strings.Contains(out, "422") {
+	if out := s.ok("alert", "show", id); !strings.Contains(out, "parked: refused: ") || !strings.Contains(out, "422") {
 		t.Errorf("the answer to why there is no ticket:\n%s", out)
 	}
 	if out := s.ok("alert", "list", "--parked"); !strings.Contains(out, "default:PARKED") {

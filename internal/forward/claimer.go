@@ -10,9 +10,8 @@ import (
 )
 
 const (
-	mappingPrefix = "mapping: " // begins the Parked text of links that a new document may mend
-	firstPause    = 50 * time.Millisecond
-	lastPause     = 500 * time.Millisecond
+	firstPause = 50 * time.Millisecond
+	lastPause  = 500 * time.Millisecond
 )
 
 // claimer is a tenure's main loop: it decides when to claim and how much, and
@@ -111,7 +110,9 @@ func (c *claimer) step(ctx context.Context) error {
 	case c.ask:
 		return c.askDue(ctx)
 	case c.unparked != gear.Version:
-		return c.unpark(ctx, gear)
+		return c.remap(ctx, gear)
+	case c.again.due(now):
+		return c.comeBack(ctx)
 	}
 	return nil
 }
@@ -237,18 +238,39 @@ func (c *claimer) askDue(ctx context.Context) error {
 	return nil
 }
 
-// unpark tries links again that were parked by a mapping which has changed, or
-// may have while another server was Active.
-func (c *claimer) unpark(ctx context.Context, gear *equipment) error {
-	stmt, cancel := statement(ctx)
-	defer cancel()
-	n, err := c.cfg.Store.Unpark(stmt, c.term, mappingPrefix)
-	if err != nil {
-		return err
+// remap tries links again that were parked by a mapping or a refusal: the
+// document has changed, or may have while another server was Active.
+func (c *claimer) remap(ctx context.Context, gear *equipment) error {
+	for _, prefix := range []string{mappingPrefix, refusedPrefix} {
+		if _, err := c.unpark(ctx, prefix); err != nil {
+			return err
+		}
 	}
 	c.unparked = gear.Version
-	c.hungry = n > 0
 	return nil
+}
+
+// comeBack tries links again whose attempts ran out.
+func (c *claimer) comeBack(ctx context.Context) error {
+	c.again.begin()
+	n, err := c.unpark(ctx, gaveUpPrefix)
+	if err != nil {
+		c.again.failed()
+		return err
+	}
+	c.again.came(n)
+	return nil
+}
+
+func (c *claimer) unpark(ctx context.Context, prefix string) (int, error) {
+	stmt, cancel := statement(ctx)
+	defer cancel()
+	n, err := c.cfg.Store.Unpark(stmt, c.term, prefix)
+	if n > 0 {
+		c.hungry = true
+		c.log.Info("parked links are tried again", "connector", c.cfg.Connector, "epoch", c.term.Epoch, "count", n, "reason", prefix)
+	}
+	return n, err
 }
 
 // refresh takes the current Setup over.
@@ -300,7 +322,11 @@ func (c *claimer) sleepFor() time.Duration {
 		return 0
 	}
 	sleep := liveness
-	for _, at := range []time.Time{c.at, c.idleAt, c.sweep.next()} {
+	times := []time.Time{c.at, c.idleAt, c.sweep.next()}
+	if gear != nil && !c.hungry {
+		times = append(times, c.again.next())
+	}
+	for _, at := range times {
 		if !at.IsZero() {
 			sleep = min(sleep, max(at.Sub(now), 0))
 		}

@@ -34,6 +34,10 @@
 // Twins (merges, harmless when repeated), and one write at most under one claim,
 // merges excepted.
 //
+// Parked links are tried again by themselves when their cause may have gone: a
+// failed mapping and a refusal with the next version of the document, attempts
+// that ran out once another write succeeds, after pauses that grow (comeback).
+//
 // The way back is the same machine on links of side Source; their writer is
 // idempotent by its key.
 //

@@ -25,7 +25,7 @@ func afterFailure(v Verdict, st Step, a Answer) Verdict {
 			// Refused, but made: a retry must go on with it, not make another.
 			v.Link.Ticket, v.Link.Stage, v.Answered = f.Ticket, alert.Verify, true
 		}
-		return park(v, f.Msg, a)
+		return park(v, refusal(st, f), a)
 	}
 	v.Result = ResultRetry
 	if f.Class == remote.Unknown && st.Op.Writes() {
@@ -38,7 +38,7 @@ func afterFailure(v Verdict, st Step, a Answer) Verdict {
 	v.Link.Failure = safe(f.Msg)
 	v.Delay = max(v.Rules.backoff(v.Link.Attempts, v.Jitter), f.After)
 	if limit := v.Rules.Attempts; limit > 0 && v.Link.Attempts >= limit && !f.Shared {
-		return park(v, fmt.Sprintf("gave up after %d attempts: %s", v.Link.Attempts, f.Msg), a)
+		return park(v, fmt.Sprintf(gaveUpPrefix+"%d attempts: %s", v.Link.Attempts, f.Msg), a)
 	}
 	if v.Result == ResultUnknown {
 		v.say("unknown", "the answer to "+string(st.Op)+" was lost, it may have happened or may yet: "+v.Link.Failure, a)
@@ -46,6 +46,16 @@ func afterFailure(v Verdict, st Step, a Answer) Verdict {
 	}
 	v.say("failed", v.Link.Failure, a)
 	return v
+}
+
+// refusal is the Parked text of a permanent failure. A create that was answered
+// with success and still failed has probably made a ticket that cannot be found:
+// to try again by itself might double it, so that one waits for a person.
+func refusal(st Step, f *remote.Failure) string {
+	if st.Op == OpCreate && f.Ticket == "" && f.Status/100 == 2 {
+		return f.Msg
+	}
+	return refusedPrefix + f.Msg
 }
 
 // doubt moves the link to the stage that finds out what a write did.
@@ -79,7 +89,7 @@ func gone(v Verdict, st Step, a Answer) Verdict {
 		v.Link.Stage = alert.Uncertain // a create of ours may still be under way
 		return v
 	default:
-		return park(v, "ticket "+st.Ticket+" does not exist in the remote system any more", a)
+		return park(v, refusedPrefix+"ticket "+st.Ticket+" does not exist in the remote system any more", a)
 	}
 }
 

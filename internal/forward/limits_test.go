@@ -37,7 +37,7 @@ func TestAPoisonAlertStopsOnlyItself(t *testing.T) {
 		for _, id := range good {
 			w.settled(id)
 		}
-		if got := w.link(poison).Parked; got != "desk: the subject is too long" {
+		if got := w.link(poison).Parked; got != "refused: desk: the subject is too long" {
 			t.Fatalf("parked %q", got)
 		}
 		after(time.Hour)
@@ -54,7 +54,7 @@ func TestRetriesBackOffAndPark(t *testing.T) {
 			return forwardtest.Behaviour{Fail: retry("desk: 503")}
 		})
 		id := w.raise(a, "disk")
-		after(time.Hour)
+		after(time.Hour / 2)
 		w.calls("create", 5)
 		calls := w.remote.Calls("create")
 		if first, last := calls[1].At.Sub(calls[0].At), calls[4].At.Sub(calls[3].At); last < 4*first {

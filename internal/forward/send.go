@@ -135,6 +135,9 @@ func (t *tenure) do(ctx context.Context, gear *equipment, j job, s Situation, st
 	if st.Op != OpWrite {
 		t.feedBreaker(a)
 	}
+	if st.Op.Writes() && a.Failure == nil {
+		t.again.wrote(s.Link.Side)
+	}
 	return a, true
 }
 

@@ -26,6 +26,7 @@ type tenure struct {
 	slots   *slots
 	pace    *pace
 	breaker *breaker
+	again   *comeback
 	held    *held
 	rec     *recorder
 
@@ -48,7 +49,7 @@ type job struct {
 func newTenure(f *Forwarder, term ha.Term) *tenure {
 	t := &tenure{
 		Forwarder: f, term: term,
-		queue: make(chan job, 2*batchMost), slots: newSlots(1), pace: newPace(), held: newHeld(),
+		queue: make(chan job, 2*batchMost), slots: newSlots(1), pace: newPace(), held: newHeld(), again: newComeback(),
 		halt: make(chan struct{}), room: make(chan struct{}, 1), recheck: make(chan struct{}, 1),
 		doubts: make(chan struct{}, 1), idle: make(chan struct{}),
 	}
@@ -103,7 +104,11 @@ func (t *tenure) finish(ctx context.Context) {
 // recorded is called after each transaction of outcomes.
 func (t *tenure) recorded(batch []Entry) {
 	for i := range batch {
-		t.held.done(batch[i].Outcome.Claim)
+		o := &batch[i].Outcome
+		t.held.done(o.Claim)
+		if CauseOf(o.Parked) == CauseRemote {
+			t.again.gaveUp(o.Side)
+		}
 	}
 	poke(t.recheck)
 }
