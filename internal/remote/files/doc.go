@@ -57,13 +57,15 @@
 // silence. What is a JSON file is told by its content, not by its name. Write
 // to a name that begins with a dot, or ends in .tmp or .part, and rename it; a
 // file that is not complete is given some time all the same. Files are taken in
-// the order of their modification times, then names.
+// the order of their modification times, then names. A file of the same name,
+// content and modification time as the one just taken is that one, come again; a
+// reply that repeats an earlier one must have been written later.
 //
 // # Why a file is moved only by the next poll
 //
 // News must be readable again until it is known to be stored, or a crash
 // between would lose it. The bookmark that a poll returns names the files it
-// read, by hash of name and content; it is stored in the same transaction as
+// read, by hash of name, modification time and content; it is stored in the same transaction as
 // their news. So only the poll that is given a bookmark may move the files it
 // names. Until then every poll, on any server, reads them again, and
 // News.ID, the same hash, makes the repeat harmless.

@@ -199,20 +199,41 @@ func TestFilesMoveWhenTheirNewsWasReceived(t *testing.T) {
 	r.has("inbox")
 }
 
-func TestSameNameWithOtherContentIsOtherNews(t *testing.T) {
+// A ticket's file that is written anew is news, also when it says again what an
+// earlier one said; the same file, read again, is not.
+func TestSameNameWrittenAnewIsOtherNews(t *testing.T) {
 	r := newRig(t, nil)
-	r.put("reply.json", `{"ticket": "INC1", "state": "open"}`)
-	one, mark := r.news("0")
-	r.put("reply.json", `{"ticket": "INC1", "state": "resolved"}`)
-	two, mark := r.news(mark)
-	r.news(mark)
-	if len(one) != 1 || len(two) != 1 || one[0].ID == two[0].ID {
-		t.Errorf("news are %+v and %+v", one, two)
+	write := func(state string, second int64) {
+		t.Helper()
+		r.put("TK2.json", `{"ticket": "TK2", "state": "`+state+`"}`)
+		when := time.Unix(second, 0)
+		if err := os.Chtimes(filepath.Join(r.dir, "inbox", "TK2.json"), when, when); err != nil {
+			t.Fatal(err)
+		}
 	}
-	r.has("inbox")
-	r.put("reply.json", `{"ticket": "INC1", "state": "resolved"}`)
-	r.news(mark) // the same file once more was received already
-	r.has("done", "reply.json", "reply.json.2")
+	ids := map[string]bool{}
+	mark := "0"
+	for i, state := range []string{"closed", "open", "closed"} {
+		write(state, int64(i))
+		news, next := r.news(mark)
+		again, _ := r.news(mark)
+		if len(news) != 1 || news[0].State != state || !slices.Equal(news, again) || ids[news[0].ID] {
+			t.Fatalf("%s at %d gives %+v, then %+v", state, i, news, again)
+		}
+		ids[news[0].ID] = true
+		mark = next
+		if i == 1 {
+			continue // the next one takes its place before the poll that moves it
+		}
+		r.news(mark)
+		r.has("inbox")
+	}
+	r.has("done", "TK2.json", "TK2.json.2")
+	write("closed", 2)
+	if news, _ := r.news(mark); len(news) != 0 {
+		t.Errorf("the file just taken came again: %+v", news)
+	}
+	r.has("done", "TK2.json", "TK2.json.2", "TK2.json.3")
 }
 
 func TestMalformedFilesMoveAsideWithTheReason(t *testing.T) {

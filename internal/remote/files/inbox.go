@@ -128,12 +128,12 @@ func (a *Adapter) take(file fs.FileInfo, received []string) (_ alert.News, ok bo
 		a.reject(name, fmt.Sprintf("the file is larger than %d bytes", a.maxBytes))
 		return alert.News{}, false
 	}
-	content, err := readBounded(filepath.Join(a.inbox.path, name), a.maxBytes)
+	content, changed, err := readBounded(filepath.Join(a.inbox.path, name), a.maxBytes)
 	if err != nil {
 		a.wait(file, "the file cannot be read: "+reason(err))
 		return alert.News{}, false
 	}
-	id := identify(name, content)
+	id := identify(name, changed, content)
 	if slices.Contains(received, id) {
 		a.move(name, a.done)
 		return alert.News{}, false
@@ -146,26 +146,34 @@ func (a *Adapter) take(file fs.FileInfo, received []string) (_ alert.News, ok bo
 	return r.news(id), true
 }
 
-// identify names a file by its name and content, so that another reply under a
-// name used before is other news.
-func identify(name string, content []byte) string {
+// identify names a file by its name, when it was written, and its content: a
+// reply written anew under a name used before is other news, even if it says
+// what an earlier one said. The size needs no naming beside the content.
+func identify(name string, changed time.Time, content []byte) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%d:%s", len(name), name)
+	fmt.Fprintf(h, "%d:%s%d:", len(name), name, changed.UnixNano())
 	h.Write(content)
 	return "file/" + hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-func readBounded(path string, most int) ([]byte, error) {
+// readBounded reads a file, and when it was written: of the very file that it
+// reads, because another may take its name meanwhile. The time is asked first, so
+// that a file which is written on is rather news twice than never.
+func readBounded(path string, most int) (content []byte, changed time.Time, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, changed, err
 	}
 	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, int64(most)+1))
-	if err == nil && len(content) > most {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("it grew over the limit")}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, changed, err
 	}
-	return content, err
+	content, err = io.ReadAll(io.LimitReader(f, int64(most)+1))
+	if err == nil && len(content) > most {
+		return nil, changed, &fs.PathError{Op: "read", Path: path, Err: errors.New("it grew over the limit")}
+	}
+	return content, info.ModTime(), err
 }
 
 // wait gives a file that makes no sense yet the time to become complete. That
