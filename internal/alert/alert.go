@@ -11,8 +11,10 @@ import (
 // repeat after a restore of the database and would find a stranger's ticket.
 type ID = uuid.UUID
 
-// NewID returns a random (version 4) ID.
-func NewID() ID { return uuid.New() }
+// NewID returns an ID of version 7: 62 random bits after the time, which puts
+// alerts that came together beside each other in the database's indexes. No
+// meaning is ever read from the time.
+func NewID() ID { return uuid.Must(uuid.NewV7()) }
 
 // Status of an alert at its source.
 type Status string
