@@ -44,6 +44,8 @@
 // Permanent failure naming the field. A create that made a ticket which does
 // not show the draft is of unknown outcome, so that the ticket is looked up and
 // updated instead of made again. Updates are conditional (If-Match) on the state that was read.
+// A state that was set, and that somebody changed before it was read back, was
+// set: the ticket's transactions tell, and the change stays.
 //
 // The text of a ticket's creation cannot be changed afterwards: an update shows
 // a changed body only in body_field.

@@ -226,14 +226,15 @@ func (a *Adapter) tell(ctx context.Context, list []transaction) ([]alert.News, e
 	if err != nil {
 		return nil, err
 	}
+	told := toldStates(list, states, myself)
 	var news []alert.News
-	for _, t := range list {
+	for i, t := range list {
 		shown, ok := states[t.ticket]
 		if !ok {
 			continue
 		}
 		n := alert.News{
-			ID: fmt.Sprintf("txn/%d", t.id), Ticket: t.ticket, Key: shown.Key, State: shown.State,
+			ID: fmt.Sprintf("txn/%d", t.id), Ticket: t.ticket, Key: shown.Key, State: told[i],
 			Author: t.creator, Own: myself != "" && t.creator == myself,
 		}
 		n.At, _ = time.Parse(time.RFC3339, t.created) // for display; zero when odd
@@ -245,6 +246,29 @@ func (a *Adapter) tell(ctx context.Context, list []transaction) ([]alert.News, e
 		news = append(news, n)
 	}
 	return news, nil
+}
+
+// toldStates returns the state that each transaction's news tells. One that set
+// the state tells that one, by its author, and not what others made of it since;
+// all others tell the ticket's present state. What has gone again is told where a
+// person's later transaction tells what took its place; otherwise, where we did
+// that, or what we have not read or read before, it would be heard last and
+// stand for the present.
+func toldStates(list []transaction, tickets map[string]alert.Ticket, myself string) []string {
+	told := make([]string, len(list))
+	follows := map[string]bool{} // tickets of which a later transaction of a person tells the state
+	for i, t := range slices.Backward(list) {
+		present := tickets[t.ticket].State
+		own := myself != "" && t.creator == myself
+		switch {
+		case t.kind != "Status" || present == "merged":
+			told[i] = present
+		case own, t.newValue == present, follows[t.ticket]:
+			told[i] = t.newValue
+			follows[t.ticket] = follows[t.ticket] || !own
+		}
+	}
+	return told
 }
 
 // isMerge reports whether the transaction ended its ticket in favour of another.

@@ -5,7 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -267,6 +271,44 @@ func TestUpdateIsConditional(t *testing.T) {
 	}
 	if _, differs, err := a.Compare(t.Context(), ticket.ID, d); err != nil || len(differs) > 0 {
 		t.Errorf("the ticket does not show %v, %v", differs, err)
+	}
+}
+
+// What a person makes of the ticket between our update and our reading it back
+// stays, and is news of theirs.
+func TestAPersonRightAfterOurUpdate(t *testing.T) {
+	s := settings(t)
+	behind, err := url.Parse(s.Endpoints[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(behind) },
+		ModifyResponse: func(r *http.Response) error {
+			if r.Request.Method == http.MethodPut {
+				person(t, http.MethodPut, "/ticket/"+path.Base(r.Request.URL.Path), map[string]string{"Status": "stalled"})
+			}
+			return nil
+		},
+	}
+	front := httptest.NewServer(proxy)
+	t.Cleanup(front.Close)
+	s.Endpoints = []string{front.URL}
+	a := connect(t, s)
+	d := remotetest.Draft(remotetest.NewKey(), 1, nil)
+	ticket := create(t, a, d.Key)
+	_, mark, err := a.News(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.State = "resolved"
+	updated, err := a.Update(t.Context(), ticket.ID, d)
+	if err != nil || updated.State != "resolved" {
+		t.Errorf("the update: %+v, %v", updated, err)
+	}
+	news, _ := poll(t, a, mark, ticket.ID, func(n []alert.News) bool { return len(n) >= 2 })
+	if !news[0].Own || news[0].State != "resolved" || news[1].Own || news[1].State != "stalled" || len(news) != 2 {
+		t.Errorf("the news is %+v", news)
 	}
 }
 

@@ -141,6 +141,15 @@ func afterWrite(err error, ticket string) error {
 	return &f
 }
 
+// afterAsking is the failure of a read between writes, of which so many were
+// answered.
+func afterAsking(err error, ticket string, asked int) error {
+	if asked == 0 {
+		return err
+	}
+	return afterWrite(err, ticket)
+}
+
 // notDone is the failure of a write that Request Tracker answered with success.
 func notDone(ticket string, fields []string, words string) *remote.Failure {
 	return &remote.Failure{
@@ -178,30 +187,96 @@ func (a *Adapter) Update(ctx context.Context, id string, d alert.Draft) (alert.T
 
 // mend changes what differs, conditional on nobody having changed the ticket
 // since it was read. What still differs after it was asked for twice has been
-// refused; once may have been somebody else's change in between.
+// refused; once may have been somebody else's change in between. A state that was
+// set, and then changed by somebody else, is left: that change is theirs, and news.
 func (a *Adapter) mend(ctx context.Context, id string, w wanted, t record, etag string) (alert.Ticket, error) {
 	asked := 0
 	var words []string
+	set := w.state
 	for range updateTries {
 		differs := w.differs(t)
 		if len(differs) == 0 {
-			return a.shownAs(t), nil
+			return a.shownWith(t, set), nil
 		}
 		if asked == 2 {
 			return a.shownAs(t), notDone(id, differs, a.client.Text(strings.Join(words, "; ")))
 		}
-		err := a.send(ctx, "update ticket "+id, http.MethodPut, "/ticket/"+id, etag, w.change(differs), &words)
-		if remote.Status(err) != http.StatusPreconditionFailed {
-			if err != nil {
-				return alert.Ticket{}, err
-			}
-			asked++
+		before, err := a.statesBefore(ctx, t, differs)
+		if err != nil {
+			return alert.Ticket{}, afterAsking(err, id, asked)
+		}
+		err = a.send(ctx, "update ticket "+id, http.MethodPut, "/ticket/"+id, etag, w.change(differs), &words)
+		done := err == nil
+		if !done && remote.Status(err) != http.StatusPreconditionFailed {
+			return alert.Ticket{}, err
 		}
 		if t, etag, err = a.ticket(ctx, id); err != nil {
 			return alert.Ticket{}, afterWrite(err, id)
 		}
+		if !done {
+			continue
+		}
+		asked++
+		left, err := a.changedSince(ctx, t, w.state, before)
+		if err != nil {
+			return alert.Ticket{}, afterWrite(err, id)
+		}
+		if left {
+			w.state = ""
+		}
 	}
 	return alert.Ticket{}, &remote.Failure{Class: remote.Retry, Msg: "ticket " + id + " is being changed by others again and again"}
+}
+
+// statesBefore returns the number of the ticket's last transaction where its
+// state is about to be set. Read after the ticket and before an update that is
+// conditional on it, it tells the transactions of that update from earlier ones.
+func (a *Adapter) statesBefore(ctx context.Context, t record, differs []string) (int64, error) {
+	if !slices.Contains(differs, "Status") {
+		return 0, nil
+	}
+	list, err := a.searchTransactions(ctx, "TicketId = "+t.text("id"), "DESC", 1)
+	if err != nil || len(list) == 0 {
+		return 0, err
+	}
+	return list[0].id, nil
+}
+
+// changedSince reports whether somebody else changed the state after our update
+// set it: among the ticket's transactions after the given one, ours is followed
+// by another's.
+func (a *Adapter) changedSince(ctx context.Context, t record, state string, before int64) (bool, error) {
+	if state == "" || t.text("Status") == state {
+		return false, nil
+	}
+	myself, err := a.whoAmI(ctx)
+	if err != nil {
+		return false, err
+	}
+	query := fmt.Sprintf("TicketId = %s AND Type = 'Status' AND id > %d", t.text("id"), before)
+	list, err := a.searchTransactions(ctx, query, "ASC", pageSize)
+	if err != nil {
+		return false, err
+	}
+	set := false
+	for _, x := range list {
+		if x.creator == myself {
+			set = x.newValue == state
+		} else if set {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// shownWith is the ticket with the state that we set: what others made of it
+// afterwards is told by their news.
+func (a *Adapter) shownWith(t record, set string) alert.Ticket {
+	shown := a.shownAs(t)
+	if set != "" {
+		shown.State, shown.Open = set, !slices.Contains(a.ended, set)
+	}
+	return shown
 }
 
 // strange reports whether the ticket was merged into one that is not of its key.
