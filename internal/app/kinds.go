@@ -80,14 +80,25 @@ func HASettings(doc *connector.Document) ha.Settings {
 	}
 }
 
-// adapterSettle asks the adapter for its settle time. It is built without its
-// secrets, which may be known to the servers alone: it calls nobody.
+// adapterSettle is the settle time that the adapter asks for.
 func adapterSettle(doc *connector.Document) time.Duration {
+	traits, _ := adapterTraits(doc)
+	return traits.Settle
+}
+
+// adapterTraits asks the adapter for what it promises. It is built without its
+// secrets, which may be known to the servers alone: it calls nobody. ok is false
+// when it cannot be built; its servers will say why they cannot run it.
+func adapterTraits(doc *connector.Document) (traits remote.Traits, ok bool) {
+	kind, ok := remotes[doc.Remote.Kind]
+	if !ok {
+		return traits, false
+	}
 	s := remoteSettings(doc)
 	s.Resolve = func(secret.Ref) (secret.String, error) { return secret.New("unused"), nil }
-	adapter, err := remotes[doc.Remote.Kind].New(s)
+	adapter, err := kind.New(s)
 	if err != nil {
-		return 0 // its servers will say why they cannot run it
+		return traits, false
 	}
-	return adapter.Traits().Settle
+	return adapter.Traits(), true
 }

@@ -117,6 +117,32 @@ func TestAnEmptyGroup(t *testing.T) {
 	}
 }
 
+func TestNotesOnAValidDocument(t *testing.T) {
+	s := newSite(t)
+	s.ok("db", "migrate")
+	file := s.document(`name: desk
+sources: [{name: am, kind: alertmanager, url: "http://am.test"}]
+states: {back: {open: acknowledged}}
+remote: {kind: webhook, endpoints: ["http://desk.test"]}
+`)
+	for _, verb := range []string{"validate", "apply", "apply"} {
+		var said struct{ Notes []struct{ Path string } }
+		s.json(&said, "connector", verb, "-f", file)
+		if len(said.Notes) != 2 || said.Notes[0].Path != "remote.settings" || said.Notes[1].Path != "sources[0].settings.receiver" {
+			t.Errorf("%s -o json notes %+v", verb, said.Notes)
+		}
+		out := s.ok("connector", verb, "-f", file)
+		for _, want := range []string{"at least once", `Configure "lookup"`, "repeat_interval", "Set it to the name"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s does not say %q:\n%s", verb, want, out)
+			}
+		}
+	}
+	if out := s.ok("connector", "validate", "-f", s.document(validDocument)); strings.Contains(out, "Note") {
+		t.Errorf("a note on a document that wants none: %s", out)
+	}
+}
+
 func TestConnectorDocuments(t *testing.T) {
 	s := newSite(t)
 	s.ok("db", "migrate")

@@ -16,7 +16,8 @@ func newConnectorApply(c *command) *cobra.Command {
 		Long: `Validate a document and make it the current version of the connector it names, which is
 made when there is none. Running servers apply it within moments, without a restart;
 "tieline status" shows which version each one runs. Applying what is current changes
-nothing. Every problem is reported at once with its path (exit code 2).`,
+nothing. Every problem is reported at once with its path (exit code 2). Notes say what works and
+could be stronger.`,
 		Example: `  tieline connector apply -f desk.yaml --comment "page only for criticals"
   tieline connector apply -f desk.yaml --base 7   # only if version 7 is still current (else exit code 4)`,
 		Args: args(cobra.NoArgs),
@@ -35,14 +36,14 @@ nothing. Every problem is reported at once with its path (exit code 2).`,
 			}
 			if current.Text == string(text) {
 				c.say("%s is unchanged, at version %d.", doc.Name, current.Version)
-				return c.printDocument(current)
+				return c.printDocument(current, c.sayNotes(doc)...)
 			}
 			saved, err := c.saveDocument(cmd.Context(), db, text, base, comment)
 			if err != nil {
 				return err
 			}
 			c.say("%s has document version %d now.", saved.Connector, saved.Version)
-			return c.printDocument(saved)
+			return c.printDocument(saved, c.sayNotes(doc)...)
 		}),
 	}
 	fileFlag(cmd, &file)

@@ -22,6 +22,8 @@ type documentView struct {
 	Who       string    `json:"who"`
 	Comment   string    `json:"comment,omitempty"`
 	Text      string    `json:"text,omitempty"`
+
+	Notes []app.Note `json:"notes,omitempty"` // after apply
 }
 
 func viewDocument(d store.StoredDocument, text bool) documentView {
@@ -33,8 +35,10 @@ func viewDocument(d store.StoredDocument, text bool) documentView {
 }
 
 // printDocument prints what was saved, where not the table (a sentence) was asked for.
-func (c *command) printDocument(d store.StoredDocument) error {
-	return c.printUnlessTable(viewDocument(d, false))
+func (c *command) printDocument(d store.StoredDocument, notes ...app.Note) error {
+	v := viewDocument(d, false)
+	v.Notes = notes
+	return c.printUnlessTable(v)
 }
 
 func newConnectorShow(c *command) *cobra.Command {

@@ -14,7 +14,7 @@ func newConnectorValidate(c *command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "validate -f file",
 		Short:   "Say everything that is wrong with a document, and change nothing",
-		Long:    "Check a document as apply does, without a database. Secrets are not resolved: they are the servers'.",
+		Long:    "Check a document as apply does, without a database. Secrets are not resolved: they are the servers'. Notes say what works and could be stronger.",
 		Example: "  tieline connector validate -f desk.yaml\n  cat desk.yaml | tieline connector validate -f -",
 		Args:    args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
@@ -27,14 +27,26 @@ func newConnectorValidate(c *command) *cobra.Command {
 				return err
 			}
 			c.say("The document of connector %s is valid.", doc.Name)
+			notes := c.sayNotes(doc)
 			return c.printUnlessTable(struct {
-				Connector string `json:"connector"`
-				Valid     bool   `json:"valid"`
-			}{doc.Name, true})
+				Connector string     `json:"connector"`
+				Valid     bool       `json:"valid"`
+				Notes     []app.Note `json:"notes,omitempty"`
+			}{doc.Name, true, notes})
 		},
 	}
 	fileFlag(cmd, &file)
 	return cmd
+}
+
+// sayNotes tells people what a valid document leaves weaker than it could be,
+// and returns it for the other forms.
+func (c *command) sayNotes(doc *connector.Document) []app.Note {
+	notes := app.Notes(doc)
+	for _, n := range notes {
+		c.say("Note on %s: %s", n.Path, n.Message)
+	}
+	return notes
 }
 
 // printUnlessTable is for commands whose table is a sentence already said.
