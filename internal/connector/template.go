@@ -48,6 +48,9 @@ func compileValue(v Value) (mapping, error) {
 	if v.CEL != "" {
 		return compileExpression(v.CEL, cel.StringType)
 	}
+	if written, ok := usuals[v.Template]; ok {
+		return written, nil
+	}
 	return compileTemplate(v.Template)
 }
 
