@@ -51,7 +51,12 @@ func settings(dir, name string) config.Config {
 // start runs a server until the test ends.
 func start(t *testing.T, c config.Config) *App {
 	t.Helper()
-	a := New(Options{Config: c, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	return startLogging(t, c, t.Output())
+}
+
+func startLogging(t *testing.T, c config.Config, log io.Writer) *App {
+	t.Helper()
+	a := New(Options{Config: c, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -45,11 +45,14 @@ func (u *unit) install(doc document, agent string) {
 	problem := ""
 	if err != nil {
 		problem = fault.Message(err)
-		u.log.Error("the document cannot be run here", "connector", u.name, "version", doc.version, "err", err)
 	}
 	u.mu.Lock()
+	fresh := u.version != doc.version || u.problem != problem // it is tried again and again
 	u.version, u.setup, u.problem, u.reach = doc.version, setup, problem, reach{}
 	u.mu.Unlock()
+	if err != nil && fresh {
+		u.log.Error("the document cannot be run here", "connector", u.name, "version", doc.version, "err", err)
+	}
 	u.slot.set(setup)
 }
 
