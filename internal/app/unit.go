@@ -71,6 +71,9 @@ func (u *unit) report() ha.Report {
 	r := ha.Report{Connector: u.name, Eligible: u.setup != nil, Reaches: u.reach.ok || !u.reach.known, Reason: u.problem}
 	if r.Eligible {
 		r.Runs, r.Reason = u.version, u.reach.reason
+		if r.Reason == "" && u.forwarder.BreakerState() != forward.BreakerClosed {
+			r.Reason = "the remote's breaker is open: its calls fail; one alert at a time tries it"
+		}
 	}
 	return r
 }

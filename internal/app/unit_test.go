@@ -2,10 +2,14 @@ package app
 
 import (
 	"bytes"
+	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"tieline/internal/remotetest"
 )
 
 // journal is a log that is read while it is written.
@@ -49,4 +53,25 @@ func TestADocumentThatCannotRunIsLoggedOnce(t *testing.T) {
 		}
 		apply(t, dir, broken+"description: another version\n")
 	}
+}
+
+// While the remote system refuses us, the heartbeats tell why, and that it ended.
+func TestAnOpenBreakerIsReported(t *testing.T) {
+	dir, d := t.TempDir(), newDesk(t)
+	apply(t, dir, d.document+"high_availability: {polling_interval: 1s}\n")
+	a := start(t, settings(dir, "one"))
+	d.Always(func(*http.Request) remotetest.Fault { return remotetest.Fault{Status: http.StatusUnauthorized} })
+	for i := range 10 {
+		post(t, a, "shop", alertNamed(fmt.Sprint("x", i), "open"))
+	}
+	reason := func() string {
+		g, err := a.db.ReadGroup(t.Context())
+		if err != nil || len(g.Members) != 1 || !g.Members[0].Reaches {
+			t.Fatalf("the group is %+v, %v", g, err)
+		}
+		return g.Members[0].Reason
+	}
+	eventually(t, "the breaker is reported", func() bool { return strings.Contains(reason(), "breaker is open") })
+	d.Always(nil)
+	eventually(t, "its recovery is reported", func() bool { return reason() == "" })
 }

@@ -20,7 +20,8 @@ func newStatus(c *command) *cobra.Command {
 		Short: "Who is Active, how far behind, what is parked",
 		Long: `Show each connector's servers in communication order, as the database has them: state,
 last heartbeat (by the database's clock), epoch, program version, the document version a
-server runs, and the backlog.
+server runs, and the backlog. REMARK says, as of the last heartbeat, why a server cannot
+run the document, what its probe of the remote system met, or that its breaker is open.
 
 When every server is off, the last Active is shown as Active until its lease has run
 out; the age of its heartbeat stands beside it.`,
