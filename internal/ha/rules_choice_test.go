@@ -62,13 +62,12 @@ func TestL7FailbackAutomaticWaitsForSteadiness(t *testing.T) {
 		c.startAll("a", "b")
 		c.kill(c.nodes["a"])
 		time.Sleep(10 * time.Minute)
-		at := time.Now()
 		a := c.start("a", func(n *node) { n.reaches.Store(false) })
 		time.Sleep(10 * time.Minute)
 		c.wantActive("b") // a does not reach the remote
 		a.reaches.Store(true)
 		a.runner.Nudge()
-		at = time.Now()
+		at := time.Now()
 		n := c.next(at, time.Hour)
 		if gap := n.began.Sub(at); n.server != "a" || gap < s.Length() || gap > s.Length()+2*s.Polling {
 			t.Errorf("%s followed after %v, want a after a full tolerance\n%s", n.server, gap, c.history())

@@ -142,16 +142,6 @@ func (p *Process) pass() error {
 	}
 }
 
-// over reports whether nothing of the process runs any more.
-func (p *Process) over() bool {
-	select {
-	case <-p.ended:
-		return true
-	default:
-		return false
-	}
-}
-
 // crash ends the process: no call of it has an effect any more, and its
 // connections end as soon as the database can be told.
 func (p *Process) crash() {

@@ -182,12 +182,4 @@ func (o *options) noticed(ctx context.Context, m mutation) ([]string, error) {
 	return out, nil
 }
 
-// relative shortens a path for messages.
-func (o *options) relative(path string) string {
-	if rel, err := filepath.Rel(o.root, path); err == nil {
-		return rel
-	}
-	return path
-}
-
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
