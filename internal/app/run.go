@@ -24,8 +24,8 @@ func (a *App) begin(context.Context) error {
 		Server: a.cfg.Server, Boot: a.boot, Version: Version(),
 		Coordinator: a.db.Coordinator(), Clock: ha.SystemClock(),
 		Work: a.work, Reports: a.reports,
-		Wake: func() { a.db.Wake(ctx, store.TopicLease) }, Woken: a.woken,
-		Log: a.base, Observe: a.observer(),
+		Wake: func() { a.db.WakeLease(ctx) }, Woken: a.woken,
+		Log: a.base, Observe: a.observer(ctx),
 	})
 	a.lastBeat.Store(time.Now().UnixNano())
 	metrics.Observe(a.registry, (*reader)(a))
@@ -125,11 +125,16 @@ func (a *App) announce() {
 	time.AfterFunc(beatPause, a.runner.Nudge)
 }
 
-func (a *App) observer() ha.Observer {
+func (a *App) observer(ctx context.Context) ha.Observer {
 	return ha.Observer{
 		Began: func(connector string, _ int64, reason ha.Reason) {
 			a.metrics.Takeover(connector, reason)
 			poke(a.resweep)
+		},
+		Called: func(connector string) {
+			if u := a.units.get(connector); u != nil {
+				a.background.Go(func() { u.forwarder.Warm(ctx) })
+			}
 		},
 		Beat: func(_ time.Duration, err error) {
 			if err == nil {

@@ -180,7 +180,7 @@ func (c *claimer) claim(ctx context.Context, gear *equipment, n int, probe bool)
 	now := time.Now()
 	for _, w := range work {
 		c.held.begin(id)
-		c.queue <- job{Work: w, claimed: start, read: now, probe: probe}
+		c.queue <- &job{Work: w, claimed: start, read: now, probe: probe}
 	}
 	c.observe.Claimed(len(work))
 	c.sweep.claimed()

@@ -2,9 +2,11 @@ package forward
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -61,6 +63,8 @@ type Forwarder struct {
 
 	mu      sync.Mutex
 	current *tenure
+
+	warming atomic.Bool
 }
 
 // New returns a Forwarder. It starts nothing.
@@ -92,6 +96,23 @@ func (f *Forwarder) Run(ctx context.Context, term ha.Term) error {
 	f.setCurrent(t)
 	defer f.setCurrent(nil)
 	return t.run(ctx)
+}
+
+// Warm makes the database ready for the first claim of a term that may be about
+// to begin: it goes the same way with a claim that no lease allows. It changes
+// nothing, and says nothing of what became of it. Calls meanwhile do nothing.
+func (f *Forwarder) Warm(ctx context.Context) {
+	if f.tenure() != nil || !f.warming.CompareAndSwap(false, true) {
+		return
+	}
+	defer f.warming.Store(false)
+	stmt, cancel := statement(ctx)
+	defer cancel()
+	id := uuid.New()
+	nobodys := ha.Term{Connector: f.cfg.Connector, Epoch: -1, Boot: id.String()}
+	if _, err := f.cfg.Store.Claim(stmt, ClaimRequest{Term: nobodys, Claim: id, Limit: 1}); errors.Is(err, ErrDeposed) {
+		_, _ = f.cfg.Store.Claimed(stmt, f.cfg.Connector, id) // nothing: only the way is of use
+	}
 }
 
 // Close waits until everything in flight is recorded, at most until ctx ends;

@@ -84,6 +84,31 @@ func TestAMappingErrorParksUntilTheDocumentChanges(t *testing.T) {
 	})
 }
 
+// TestWarmingChangesNothing: it goes the way of a claim and takes nothing, while
+// another server is Active, or nobody; a server that is Active needs none.
+func TestWarmingChangesNothing(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, w *world) {
+		next := forward.New(forward.Config{Connector: desk, Group: w.group, Store: w.store, Setups: w.setups})
+		id := w.raise(nil, "disk")
+		before := w.link(id)
+		next.Warm(t.Context())
+		if got := w.link(id); got.Claim != before.Claim || got.Stage != before.Stage {
+			t.Errorf("warming made %+v of %+v", got, before)
+		}
+		if w.store.Calls("Claim") != 1 || w.store.Calls("Claimed") != 1 {
+			t.Errorf("%d claims, %d readings", w.store.Calls("Claim"), w.store.Calls("Claimed"))
+		}
+		a := w.activate("a")
+		after(time.Second)
+		w.settled(id)
+		claims := w.store.Calls("Claim")
+		a.f.Warm(t.Context())
+		if n := w.store.Calls("Claim"); n != claims {
+			t.Error("an Active was warmed")
+		}
+	})
+}
+
 func TestNothingIsClaimedWithoutASetup(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, w *world) {
 		w.setups.Replace(nil)

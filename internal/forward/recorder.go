@@ -28,7 +28,7 @@ type recorder struct {
 	links    Links
 	log      *slog.Logger
 	observe  Observer
-	in       chan Entry
+	in       chan *Entry
 	quit     <-chan struct{}
 	recorded func([]Entry) // called after each transaction
 	alone    sync.WaitGroup
@@ -38,7 +38,7 @@ type recorder struct {
 func newRecorder(f *Forwarder, t ha.Term, recorded func([]Entry)) *recorder {
 	return &recorder{
 		term: t, links: f.cfg.Store, log: f.log, observe: f.observe,
-		in: make(chan Entry, 2*recordMost), quit: f.quit, recorded: recorded, finished: make(chan struct{}),
+		in: make(chan *Entry, 2*recordMost), quit: f.quit, recorded: recorded, finished: make(chan struct{}),
 	}
 }
 
@@ -46,7 +46,7 @@ func newRecorder(f *Forwarder, t ha.Term, recorded func([]Entry)) *recorder {
 // in turn slows the senders down.
 func (r *recorder) put(e Entry) {
 	select {
-	case r.in <- e:
+	case r.in <- &e:
 	case <-r.quit:
 	}
 }
@@ -57,7 +57,7 @@ func (r *recorder) run() {
 	for range recordAtOnce {
 		each.Go(func() {
 			for e := range r.in {
-				r.write(r.gather(e))
+				r.write(r.gather(*e))
 			}
 		})
 	}
@@ -76,7 +76,7 @@ func (r *recorder) gather(first Entry) []Entry {
 			if !ok {
 				return batch
 			}
-			batch = append(batch, e)
+			batch = append(batch, *e)
 		default:
 			return batch
 		}

@@ -22,13 +22,13 @@ func (t *tenure) dispatch(ctx context.Context) {
 			halted = true
 		case j := <-t.queue:
 			if !t.slots.acquire(t.halt) {
-				t.giveBack(j)
+				t.giveBack(*j)
 				continue
 			}
 			poke(t.room)
 			sending.Go(func() {
 				defer t.slots.release()
-				t.carry(ctx, j)
+				t.carry(ctx, *j)
 			})
 		}
 	}
@@ -45,7 +45,7 @@ func (t *tenure) giveBackQueued() {
 	for {
 		select {
 		case j := <-t.queue:
-			t.giveBack(j)
+			t.giveBack(*j)
 		default:
 			return
 		}

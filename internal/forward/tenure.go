@@ -22,7 +22,7 @@ type tenure struct {
 	*Forwarder
 	term    ha.Term
 	gear    atomic.Pointer[equipment] // nil = this server cannot run the document
-	queue   chan job
+	queue   chan *job
 	slots   *slots
 	pace    *pace
 	breaker *breaker
@@ -49,7 +49,7 @@ type job struct {
 func newTenure(f *Forwarder, term ha.Term) *tenure {
 	t := &tenure{
 		Forwarder: f, term: term,
-		queue: make(chan job, 2*batchMost), slots: newSlots(1), pace: newPace(), held: newHeld(), again: newComeback(),
+		queue: make(chan *job, 2*batchMost), slots: newSlots(1), pace: newPace(), held: newHeld(), again: newComeback(),
 		halt: make(chan struct{}), room: make(chan struct{}, 1), recheck: make(chan struct{}, 1),
 		doubts: make(chan struct{}, 1), idle: make(chan struct{}),
 	}

@@ -57,6 +57,7 @@ type node struct {
 	crash    atomic.Bool   // its work kills it
 	stall    atomic.Bool   // its work makes no progress
 	deafWork atomic.Bool   // its work ignores its context and the drain
+	called   atomic.Int64  // how often it was told that it is to be the next Active
 	fails    atomic.Bool   // its work returns an error at once
 	finish   time.Duration // what its work needs to drain
 	pace     time.Duration // between its work's signs of progress; default 1 s
@@ -116,6 +117,7 @@ func (c *cluster) launch(name string, p *hatest.Process, options ...func(*node))
 			return []ha.Report{{Connector: conn, Runs: 1, Eligible: n.eligible.Load(), Reaches: n.reaches.Load()}}
 		},
 		Wake: c.db.Wake, Woken: p.Woken(), Jitter: func() float64 { return 0.5 },
+		Observe: ha.Observer{Called: func(string) { n.called.Add(1) }},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel

@@ -285,6 +285,19 @@ func (k *Knowledge) eligible(connector string) bool {
 	return k.reports[connector].Eligible
 }
 
+// Called returns the connectors of this server that it is meant to have next: an
+// operator wishes so, or the last Active named it.
+func (k *Knowledge) Called() []string {
+	var called []string
+	for _, c := range k.mine {
+		l := k.leases[c]
+		if k.tenures[c] == nil && (l.Wish == k.self.Server || l.Server == "" && l.Successor == k.self.Server) {
+			called = append(called, c)
+		}
+	}
+	return called
+}
+
 // settings returns a connector's settings.
 func (k *Knowledge) settings(connector string) (Settings, bool) {
 	s, ok := k.group.Settings[connector]

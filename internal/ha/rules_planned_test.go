@@ -24,6 +24,29 @@ func TestL3PlannedStopHandsOverAtOnce(t *testing.T) {
 	})
 }
 
+// TestL3TheNextActiveIsCalledBeforeItsTerm: whom an operator wishes for hears of
+// it while the Active still finishes; nobody else does.
+func TestL3TheNextActiveIsCalledBeforeItsTerm(t *testing.T) {
+	bubble(t, thirty, []string{"a", "b", "c"}, func(c *cluster) {
+		c.start("a", func(n *node) { n.finish = 4 * time.Second })
+		time.Sleep(time.Second)
+		c.start("b")
+		c.start("c")
+		time.Sleep(10 * time.Second)
+		c.db.SetWish(conn, "c")
+		c.db.Wake()
+		time.Sleep(time.Second)
+		c.wantActive("a")
+		for name, want := range map[string]bool{"a": false, "b": false, "c": true} {
+			if got := c.nodes[name].called.Load() > 0; got != want {
+				t.Errorf("%s was called: %v, want %v", name, got, want)
+			}
+		}
+		time.Sleep(5 * time.Second)
+		c.wantActive("c")
+	})
+}
+
 func TestL3StopFinishesWhatIsInFlight(t *testing.T) {
 	bubble(t, thirty, []string{"a", "b"}, func(c *cluster) {
 		c.start("a", func(n *node) { n.finish = 4 * time.Second })

@@ -48,6 +48,9 @@ type Observer struct {
 	Began func(connector string, epoch int64, reason Reason) // this server became Active
 	Ended func(connector string, epoch int64, why string)    // its term is over: an Ending or the Reason of its release
 	Beat  func(took time.Duration, err error)                // a heartbeat was answered, or was not
+	// Called: a reading says that this server is meant to be the connector's next
+	// Active. It may be told so several times, and come to nothing.
+	Called func(connector string)
 }
 
 // Runner runs availability for one server: it does what Knowledge decides.

@@ -77,6 +77,11 @@ func (r *Runner) answered(now, began Instant, ask Ask, a Answer) {
 	if _, beat := ask.(Beat); beat && r.cfg.Observe.Beat != nil {
 		r.cfg.Observe.Beat(now.Waited(began), a.Err)
 	}
+	if r.cfg.Observe.Called != nil && a.Err == nil {
+		for _, c := range r.know.Called() {
+			r.cfg.Observe.Called(c)
+		}
+	}
 	switch {
 	case a.Err == nil:
 		r.succeeded(ask)

@@ -15,7 +15,9 @@ func (k *Knowledge) steer(s *step) {
 		case working:
 			if reason, to, ok := k.handOver(s.now, c); ok {
 				t.phase, t.reason, t.to, t.drainAt = draining, reason, to, s.now.Boot
-				k.wantRead = true // so that the successor is chosen on what is so by then
+				// So that the successor is chosen on what is so by then. A reading made
+				// just now would only hold up the release of work that has nothing to finish.
+				k.wantRead = k.wantRead || s.now.Boot-k.sent.Boot > k.timing.Stagger
 				s.plan.Drain = append(s.plan.Drain, Drain{Connector: c, Epoch: t.lease.Epoch, Reason: reason, Successor: to})
 				s.until(t.drainAt + k.timing.Drain)
 			}

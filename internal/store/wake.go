@@ -37,6 +37,14 @@ func (db *DB) Wake(_ context.Context, topics ...string) {
 	db.wakes.announce(topics, db.announce)
 }
 
+// WakeLease tells TopicLease after the coordinator changed a lease, where the
+// change itself may have left somebody unwoken.
+func (db *DB) WakeLease(ctx context.Context) {
+	if !db.engine.TellsLeases {
+		db.Wake(ctx, TopicLease)
+	}
+}
+
 // Listen calls handle for each topic that is woken here or elsewhere, one call
 // at a time, until ctx ends. Topics woken while handle runs are told once. After
 // wake-ups may have been missed it tells TopicRefresh.

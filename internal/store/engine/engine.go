@@ -63,6 +63,9 @@ type Engine struct {
 	// management group as the JSON object coord.Decode reads.
 	Coordination Coordination
 	GroupQuery   string
+	// TellsLeases says that a change of a lease by the coordinator wakes every
+	// process, this one included, in the very transaction that makes it.
+	TellsLeases bool
 
 	// KeepsDead says that an index keeps the entries of rows it no longer lists
 	// until a vacuum, so that looking for its first row costs what was removed.

@@ -120,8 +120,9 @@ func answers(where string, db *sql.DB) *engine.Engine {
 			Claim: claimText, ForUpdate: "FOR UPDATE",
 			HasSchema: "SELECT to_regclass('goose_db_version') IS NOT NULL",
 		},
-		Durable: func(ctx context.Context) ([]string, error) { return durable(ctx, db) },
-		Close:   db.Close,
+		Durable:     func(ctx context.Context) ([]string, error) { return durable(ctx, db) },
+		Close:       db.Close,
+		TellsLeases: true,
 	}
 }
 
