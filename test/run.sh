@@ -15,6 +15,7 @@ cd "$(dirname "$0")/.."
 steps=("$@")
 [ ${#steps[@]} -gt 0 ] || steps=(static cross unit sim fuzz faults demo)
 work=$(mktemp -d "${TMPDIR:-/tmp}/tieline-run.XXXXXX")
+chmod 755 "$work" # PostgreSQL and Request Tracker run as users of their own
 export CGO_ENABLED=0
 
 cleanup() {
