@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,6 +48,20 @@ type eventView struct {
 	Ticket    string    `json:"ticket,omitempty"`
 }
 
+// way tells in brackets where a call went and how long it took; "" when there was none.
+func (e eventView) way() string {
+	took := strconv.FormatFloat(e.TookMS, 'f', 1, 64) + " ms"
+	switch {
+	case e.Endpoint != "" && e.TookMS > 0:
+		return " (" + e.Endpoint + ", " + took + ")"
+	case e.Endpoint != "":
+		return " (" + e.Endpoint + ")"
+	case e.TookMS > 0:
+		return " (" + took + ")"
+	}
+	return ""
+}
+
 // withAcceptance puts the alert's acceptance first. It is kept on the alert: an
 // event of its own for each would be a second row for every alert.
 func withAcceptance(a alert.Alert, events []store.TimelineEvent) []store.TimelineEvent {
@@ -67,7 +82,7 @@ func (c *command) printTimeline(events []store.TimelineEvent) error {
 	return c.print(views, func(w io.Writer) {
 		t := newTable(w, "AT", "CONNECTOR", "SERVER", "EPOCH", "WHAT", "REVISION", "TICKET", "TEXT")
 		for _, e := range views {
-			t.row(e.At.UTC().Format("2006-01-02 15:04:05.000Z"), orDash(e.Connector), orDash(e.Server), number(e.Epoch), e.Kind, number(e.Revision), orDash(e.Ticket), e.Text)
+			t.row(e.At.UTC().Format("2006-01-02 15:04:05.000Z"), orDash(e.Connector), orDash(e.Server), number(e.Epoch), e.Kind, number(e.Revision), orDash(e.Ticket), e.Text+e.way())
 		}
 		t.flush()
 	})

@@ -199,6 +199,13 @@ func TestServeWithoutSettings(t *testing.T) {
 	if len(events) < 2 || events[0].Server != "only" {
 		t.Errorf("the timeline is %+v", events)
 	}
+	sent := events[1]
+	if sent.Kind != "sent" || !strings.HasSuffix(sent.Endpoint, "outbox") || sent.TookMS <= 0 {
+		t.Errorf("the timeline does not tell where the alert was sent and how long it took: %+v", sent)
+	}
+	if out := s.ok("alert", "timeline", id); !strings.Contains(out, "("+sent.Endpoint+", ") {
+		t.Errorf("the timeline for people does not tell where the alert was sent:\n%s", out)
+	}
 	var status statusView
 	s.json(&status, "status", "default")
 	if k := status.Connectors[0]; k.Active != "only" || k.Epoch != 1 || k.Servers[0].State != "Active" || k.Servers[0].Runs != 1 {

@@ -15,6 +15,8 @@ import (
 func (t *tenure) call(ctx context.Context, gear *equipment, s Situation, st Step) (a Answer) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), gear.timeout)
 	defer cancel()
+	ctx, visit := remote.WithVisit(ctx)
+	defer func() { a.At = safe(visit.Endpoint()) }()
 	defer func() {
 		if p := recover(); p != nil {
 			t.log.Error("an adapter panicked", "connector", t.cfg.Connector, "alert", s.Link.Alert,

@@ -17,6 +17,7 @@ import (
 	"tieline/internal/fault"
 	"tieline/internal/forward"
 	"tieline/internal/forward/forwardtest"
+	"tieline/internal/remote"
 )
 
 func TestNewsIsBroughtBackAndNeverEchoes(t *testing.T) {
@@ -102,6 +103,29 @@ func TestWhatASourceShowsEndsWithTheAlert(t *testing.T) {
 				t.Fatalf("written back %+v", got)
 			}
 		})
+	})
+}
+
+// TestTheTimelineTellsWhereACallWent: also one that failed.
+func TestTheTimelineTellsWhereACallWent(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, w *world) {
+		w.remote.Disturb(once("create", forwardtest.Behaviour{
+			Take: 7 * time.Millisecond, Fail: &remote.Failure{Class: remote.Retry, Msg: "desk: busy"},
+		}))
+		id := w.raise(w.activate("a"), "disk")
+		after(time.Minute)
+		events := w.store.Events(linkID(id))
+		if len(events) != 2 || events[0].Kind != "failed" || events[1].Kind != "sent" {
+			t.Fatalf("events %+v", events)
+		}
+		for _, e := range events {
+			if e.Endpoint != "http://desk" {
+				t.Errorf("%s at %q", e.Kind, e.Endpoint)
+			}
+		}
+		if events[0].Took != 7*time.Millisecond {
+			t.Errorf("took %v", events[0].Took)
+		}
 	})
 }
 

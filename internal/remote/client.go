@@ -135,6 +135,7 @@ func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 	var last *Failure
 	connected := false
 	for _, i := range c.endpoints.round(time.Now()) {
+		Visited(ctx, Label(c.endpoints.list[i]))
 		answer, f, next := c.try(ctx, c.endpoints.list[i], r)
 		if f == nil || f.Status != 0 && !next {
 			c.endpoints.good(i, time.Now())

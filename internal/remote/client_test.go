@@ -208,6 +208,31 @@ func order(e *Endpoints) string {
 	return strings.Join(hosts, "")
 }
 
+// TestAVisitNamesTheEndpointThatAnswered: without what follows the host, and also
+// when none answered.
+func TestAVisitNamesTheEndpointThatAnswered(t *testing.T) {
+	busy := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	good := serve(t, func(http.ResponseWriter, *http.Request) {})
+	ctx, visit := WithVisit(t.Context())
+	if got := visit.Endpoint(); got != "" {
+		t.Errorf("before any call: %q", got)
+	}
+	c := newClient(t, ClientOptions{}, Settings{}, busy+"/hooks/hunter2", good+"/hooks/hunter2?token=hunter2")
+	if _, err := c.Do(ctx, write); err != nil {
+		t.Fatal(err)
+	}
+	if got := visit.Endpoint(); got != good {
+		t.Errorf("visited %q, want %q", got, good)
+	}
+	c = newClient(t, ClientOptions{}, Settings{}, busy+"/hooks/hunter2")
+	if _, err := c.Do(ctx, write); err == nil || visit.Endpoint() != busy {
+		t.Errorf("visited %q, want %q; err = %v", visit.Endpoint(), busy, err)
+	}
+}
+
 func TestEndpointOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, _ := ParseEndpoints([]string{"http://a", "http://b", "http://c"})

@@ -170,6 +170,7 @@ func Gone() *remote.Failure {
 // call is one call's life: it arrives, is carried out, and is answered or not.
 func call[T any](ctx context.Context, r *Remote, c Call, do func() (T, error)) (answer T, err error) {
 	c.At = time.Now()
+	remote.Visited(ctx, "http://desk")
 	b := r.arrive(c)
 	if !pass(ctx, b.Take) {
 		return answer, &remote.Failure{Class: remote.Unknown, Msg: "desk: no answer", Err: ctx.Err()}

@@ -142,6 +142,7 @@ func fileName(key string) string {
 
 // write puts a message into the outbox: complete, on disk, by renaming.
 func (a *Adapter) write(ctx context.Context, name string, m remote.Message) error {
+	remote.Visited(ctx, a.outbox.path)
 	text, err := encode(a.format, m)
 	if err != nil {
 		return remote.Refuse("the message cannot be written as %s", a.format)
