@@ -147,6 +147,7 @@ func (p *Process) pass() error {
 func (p *Process) crash() {
 	p.die.Do(func() {
 		close(p.dead)
+		p.thaw() // what is left of its code must come to an end
 		p.stop()
 		p.w.db.peerGone(p)
 	})
