@@ -86,7 +86,7 @@ func (p *Process) reading() ha.Instant {
 func (p *Process) freeze(suspend bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.thawed != nil {
+	if p.thawed != nil || p.isDead() {
 		return
 	}
 	p.seen, p.reads = p.reading(), 0
