@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -189,10 +190,18 @@ func TestWhatASourceNeverToldIsTakenFromItsList(t *testing.T) {
 		w.setup.Sources[0].Lister, w.setup.Sources[0].Compare = w.source, time.Minute
 	}
 	bubble(t, compared, func(t *testing.T, w *world) {
-		var found []alert.Observation
+		var mu sync.Mutex
+		var told []alert.Observation
+		taken := func() []alert.Observation {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(told)
+		}
 		a := w.activateWith("a", func(c *forward.Config) {
 			c.Accept = func(_ context.Context, os []alert.Observation) error {
-				found = append(found, os...)
+				mu.Lock()
+				defer mu.Unlock()
+				told = append(told, os...)
 				return nil
 			}
 		})
@@ -200,18 +209,18 @@ func TestWhatASourceNeverToldIsTakenFromItsList(t *testing.T) {
 		w.source.Show("run 1", "cpu", "disk", "muted")
 		w.source.Mute("muted")
 		after(30 * time.Second)
-		if len(found) > 0 {
+		if found := taken(); len(found) > 0 {
 			t.Fatalf("taken in at first sight: %+v", found)
 		}
 		w.source.Show("run 1", "cpu", "muted")
 		after(time.Minute)
 		w.source.Show("run 1", "cpu", "disk", "muted")
 		after(time.Minute)
-		if len(found) > 0 {
+		if found := taken(); len(found) > 0 {
 			t.Fatalf("taken in though it had gone in between: %+v", found)
 		}
 		after(time.Minute)
-		if len(found) != 1 || found[0].Key != "disk" || found[0].Status != alert.Open {
+		if found := taken(); len(found) != 1 || found[0].Key != "disk" || found[0].Status != alert.Open {
 			t.Fatalf("taken in %+v", found)
 		}
 	})
