@@ -67,13 +67,31 @@ func Open(ctx context.Context, path string, o engine.Options) (*engine.Engine, e
 	read.SetMaxOpenConns(o.MaxConns)
 	read.SetMaxIdleConns(o.MaxConns)
 	// The writer comes first: it is what creates the file and its journal mode.
-	if err := write.PingContext(ctx); err != nil {
+	if err := firstConnection(ctx, write); err != nil {
 		err = fault.Wrap(fault.Unavailable, err, "the database file "+path+" cannot be opened")
 		return nil, errors.Join(err, write.Close(), read.Close())
 	}
 	e := answers(path, write, read)
 	e.Coordination, e.GroupQuery = NewCoordinator(path, o.Log), GroupQuery
 	return e, nil
+}
+
+// firstConnection connects. The change of a new file's journal mode fails at once
+// while another process makes it; the busy timeout does not apply to it.
+func firstConnection(ctx context.Context, write *sql.DB) error {
+	ctx, cancel := context.WithTimeout(ctx, busyTimeout)
+	defer cancel()
+	for {
+		err := write.PingContext(ctx)
+		if err == nil || classify(err) != engine.Busy {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 func answers(path string, write, read *sql.DB) *engine.Engine {
