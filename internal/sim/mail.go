@@ -33,7 +33,7 @@ func (m mailroom) Receive(ctx context.Context, t ha.Term, name, old, next string
 		for _, n := range news {
 			if id := t.Connector + "/" + n.ID; !r.news[id] {
 				r.news[id] = true
-				r.hear(m.p.w, t.Connector, n, backState)
+				r.hear(m.p.w, t, n, backState)
 			}
 		}
 		return true, nil
@@ -44,7 +44,8 @@ func (m mailroom) Receive(ctx context.Context, t ha.Term, name, old, next string
 // hear tells the link of a ticket what was heard of it, and the source's link
 // that it has something to show. Only the ticket the link names counts: a
 // merged twin says nothing about the alert (rule C7).
-func (r *rows) hear(w *World, connector string, n alert.News, backState func(string) (string, bool)) {
+func (r *rows) hear(w *World, t ha.Term, n alert.News, backState func(string) (string, bool)) {
+	connector := t.Connector
 	id, ok := n.Key.Alert(w.group)
 	row, known := r.links[alert.LinkID{Connector: connector, Alert: id, Side: alert.Remote}]
 	if !ok || !known || row.Ticket != "" && row.Ticket != n.Ticket {
@@ -56,9 +57,8 @@ func (r *rows) hear(w *World, connector string, n alert.News, backState func(str
 	if _, mapped := backState(n.State); !fresh || n.Own || !mapped {
 		return
 	}
-	side := alert.LinkID{Connector: connector, Alert: id, Side: alert.Source}
-	if _, ok := r.links[side]; !ok {
-		r.links[side] = linkRow{Link: alert.NewLink(side, 0)}
+	if back := link.Back(); r.links[back.LinkID].Stage == "" {
+		r.links[back.LinkID] = linkRow{Link: back}
 	}
 	r.revise(w, connector, id)
 }

@@ -31,6 +31,7 @@ var regressions = map[uint64]string{
 	1733: "the same, with a suspend",
 	1880: "the same, beside a frozen owner",
 	3834: "recording a create put back a state older than the news (way back)",
+	8033: "a source link made anew after lost commits was claimed beside its lost claim (L8)",
 	640:  "a claim that the network delivered late stayed claimed for minutes (C4)",
 }
 

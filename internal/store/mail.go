@@ -225,14 +225,15 @@ func (m *mailbag) hear(n alert.News) {
 		})
 	}
 	if _, mapped := m.backState(n.State); fresh && !n.Own && n.State != "" && mapped {
-		m.wantBack(m.link(id, alert.Source))
+		m.wantBack(r.Link)
 	}
 }
 
-func (m *mailbag) wantBack(id alert.LinkID) {
-	back := m.held.rows[id]
+func (m *mailbag) wantBack(remote alert.Link) {
+	fresh := remote.Back()
+	back := m.held.rows[fresh.LinkID]
 	if back == nil {
-		back = m.held.add(alert.NewLink(id, 0))
+		back = m.held.add(fresh)
 	}
 	back.Link = back.Revise()
 	back.dueFrom(m.held.now)

@@ -128,7 +128,7 @@ func (m *model) receive() {
 	id := l.LinkID
 	id.Side = alert.Source
 	if m.links[id] == nil {
-		m.links[id] = &modelLink{Link: alert.NewLink(id, 0)}
+		m.links[id] = &modelLink{Link: l.Back()}
 	}
 	source := m.links[id]
 	source.Link = source.Revise()
