@@ -49,6 +49,7 @@ type visit struct {
 	back     time.Duration
 	refused  *remote.Failure // the desk answers this, and does nothing
 	lost     bool            // the answer never arrives
+	tardy    bool            // the write is carried out later than its lateness allows
 	patience time.Duration
 }
 
@@ -68,6 +69,9 @@ func (a adapter) visit(c errand) visit {
 		v.refused = &remote.Failure{Class: remote.Retry, Status: 503, Shared: r.hit(0.5), Msg: "the desk is busy"}
 	case c.write && !c.source && f < w.plan.late+w.plan.errors+w.plan.refusals:
 		v.refused = &remote.Failure{Class: remote.Permanent, Status: 422, Msg: "the desk refuses this alert"}
+	}
+	if c.write && r.hit(w.plan.tardy) {
+		v.there, v.refused, v.tardy = r.between(lateness, 8*time.Second), nil, true
 	}
 	v.lost = r.hit(w.plan.deskLoss)
 	return v
@@ -94,7 +98,7 @@ func request[T any](ctx context.Context, a adapter, c errand, do func(k *Desk) (
 	time.AfterFunc(v.there, func() {
 		got := serve(a, v, c, do)
 		if c.write && got.err == nil {
-			p.w.check.executed(c.kind, c.link, win)
+			p.w.check.executed(c.kind, c.link, win, v.tardy)
 		}
 		if !v.lost {
 			time.AfterFunc(v.back, func() { ch <- got })

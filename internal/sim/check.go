@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -201,11 +202,11 @@ func elapsed(from, to ha.Instant) time.Duration {
 }
 
 // executed is called when the desk carries a write out.
-func (c *checker) executed(kind string, link alert.LinkID, w *sendWindow) {
+func (c *checker) executed(kind string, link alert.LinkID, w *sendWindow, tardy bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.count("desk: " + kind)
-	if w != nil && time.Since(w.at) >= w.length+settle {
+	if tardy || w != nil && time.Since(w.at) >= w.length+settle {
 		c.beyond[link] = true
 		c.count("write later than settling allows")
 	}
@@ -217,6 +218,18 @@ func (c *checker) unknown(link alert.LinkID) {
 	defer c.mu.Unlock()
 	c.uncertain[link] = true
 	c.count("unknown outcome")
+}
+
+// bookmark is called inside the statement that moves a bookmark: only a
+// database that lost commits goes back (rule C9).
+func (c *checker) bookmark(r *rows, key, next string) {
+	from, _ := strconv.Atoi(r.bookmarks[key])
+	to, _ := strconv.Atoi(next)
+	if to < from {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.found("C9: the bookmark %s goes back from %d to %d", key, from, to)
+	}
 }
 
 // recorded is called inside the statement that records an outcome.
@@ -359,6 +372,9 @@ func (c *checker) backEnded(l, back alert.Link, k *Desk) {
 		if _, told := backState(t.state); told {
 			c.found("way back: the ticket of %s is %q, we heard %q", name, t.state, l.Heard)
 		}
+	}
+	if t := k.find(l.Ticket); l.Heard == "merged" && t != nil && !t.merged {
+		c.found("C7: the link of %s heard of a twin that was merged", name)
 	}
 	word, mapped := backState(l.Heard)
 	if back.Parked != "" || !mapped {

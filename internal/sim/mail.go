@@ -29,6 +29,7 @@ func (m mailroom) Receive(ctx context.Context, t ha.Term, name, old, next string
 		if r.bookmarks[key] != old {
 			return false, forward.ErrMoved
 		}
+		m.p.w.check.bookmark(r, key, next)
 		r.bookmarks[key] = next
 		for _, n := range news {
 			if id := t.Connector + "/" + n.ID; !r.news[id] {

@@ -21,6 +21,7 @@ type Plan struct {
 	errors   float64
 	refusals float64
 	deskLoss float64
+	tardy    float64 // of writes that come later than settling allows for
 	deaf     float64 // of a wake-up to one server
 
 	keys     int           // problems at the source
@@ -64,6 +65,9 @@ func newPlan(seed uint64) Plan {
 	}
 	if r.hit(0.5) {
 		p.deaf = 0.15
+	}
+	if r.hit(0.12) {
+		p.tardy = 0.15
 	}
 	if r.hit(0.1) {
 		p.refusals = 0.05

@@ -32,7 +32,7 @@ var claimMutations = []mutation{
 	{rule: "C4", broken: "holds of other terms are not waited for", edits: []edit{{alertDir + "link.go",
 		"\tdefault:\n\t\treturn v.Swept\n", "\tdefault:\n\t\treturn true\n"}}},
 	{rule: "C4", broken: "a claim stuck at the same Active is never recovered", edits: []edit{{forwardDir + "sweep.go",
-		"return s.recover(ctx)", "return false, nil"}}},
+		"return s.recover(ctx)", "s.check = time.Now().Add(time.Hour)\n\t\treturn false, nil"}}},
 	{rule: "C5", broken: "an outcome is recorded whichever claim the link carries", edits: []edit{{alertDir + "link.go",
 		"if l.Claim.ID != o.Claim {", "if false {"}}},
 	{rule: "C5", broken: "the answer of a replaced claim's owner is dropped", edits: []edit{{alertDir + "link.go",
