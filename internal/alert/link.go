@@ -89,29 +89,16 @@ func NewLink(id LinkID, wanted int64) Link {
 
 // Back returns a new link for the way back of a Remote link's alert. It takes
 // over the Remote link's hold: a database that lost its last commits may have
-// lost a link like it together with a claim, under which a send may yet start.
+// lost a link like it together with a claim, under which a send may yet start, or
+// with what its source was told: the outcome is uncertain then.
 func (l Link) Back() Link {
 	id := l.LinkID
 	id.Side = Source
 	back := NewLink(id, 0)
-	back.Hold = l.Hold
-	return back
-}
-
-// HistoryJump is how far an epoch jumps when the database's history changed
-// (rule L8).
-const HistoryJump = 1 << 20
-
-// NewBackLink returns the Source link of an alert, made in a term because of
-// news. After the database's history changed it may have been there before, and
-// been claimed: its commits were lost and the news was read again. So it is held
-// until no window of the old history can be open, a full window into the term.
-func NewBackLink(id LinkID, epoch int64, window time.Duration) Link {
-	l := NewLink(id, 0)
-	if epoch > HistoryJump {
-		l.Hold = Hold{Epoch: epoch, Until: window}
+	if l.Hold != (Hold{}) {
+		back.Stage, back.Hold = Uncertain, l.Hold
 	}
-	return l
+	return back
 }
 
 // Due reports whether something remains to be done, claimed or not.

@@ -149,8 +149,8 @@ func TestL8Doubt(t *testing.T) {
 			t.Errorf("%s doubted is %s, hold %v", from, got.Stage, got.Hold)
 		}
 	}
-	skipped := link(Fresh, func(l *Link) { l.Skipped = "not wanted" })
-	if got := skipped.Doubt(hold); got.Stage != Fresh || got.Hold != (Hold{}) {
+	skipped := link(Uncertain, func(l *Link) { l.Skipped = "not wanted" })
+	if got := skipped.Doubt(hold); got.Stage != Uncertain || got.Hold != (Hold{}) {
 		t.Errorf("a skipped link came to life: %s", got.Stage)
 	}
 }
@@ -158,7 +158,7 @@ func TestL8Doubt(t *testing.T) {
 func TestL8BackTakesTheHoldOver(t *testing.T) {
 	l := link(Uncertain, func(l *Link) { l.Hold = Hold{Epoch: 1 << 20} })
 	back := l.Back()
-	if back.Side != Source || back.Alert != l.Alert || back.Hold != l.Hold || back.Stage != Fresh {
+	if back.Side != Source || back.Alert != l.Alert || back.Hold != l.Hold || back.Stage != Uncertain {
 		t.Errorf("%+v", back)
 	}
 }
@@ -192,19 +192,5 @@ func TestC10KeyNamesGroupAndAlert(t *testing.T) {
 	}
 	if _, ok := Key("ticket 42").Alert(group); ok {
 		t.Error("any text is taken for a key")
-	}
-}
-
-// TestL8LinksOfNewsAreHeldAfterAJump: the link may have been claimed in the
-// history that was lost.
-func TestL8LinksOfNewsAreHeldAfterAJump(t *testing.T) {
-	id := LinkID{Connector: "c", Alert: NewID(), Side: Source}
-	if l := NewBackLink(id, 7, time.Minute); l.Hold != (Hold{}) {
-		t.Errorf("held without cause: %v", l.Hold)
-	}
-	epoch := int64(HistoryJump + 8)
-	l := NewBackLink(id, epoch, time.Minute).Want(1)
-	if l.Claimable(TermView{Epoch: epoch, Age: 59 * time.Second}) || !l.Claimable(TermView{Epoch: epoch, Age: time.Minute}) {
-		t.Errorf("claimable outside of its hold: %v", l.Hold)
 	}
 }
