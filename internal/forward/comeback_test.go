@@ -102,7 +102,8 @@ func TestComingBackSurvivesALostAnswer(t *testing.T) {
 func TestAPoisonAlertComesBackAfterPausesThatGrow(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, w *world) {
 		a := w.activate("a")
-		poison := w.raise(a, "poison")
+		after(time.Second)
+		poison := w.raise(nil, "poison")
 		w.remote.Disturb(func(c forwardtest.Call) forwardtest.Behaviour {
 			if c.Op == "create" && c.Key == w.key(poison) {
 				return forwardtest.Behaviour{Fail: retry("desk: 500")}
