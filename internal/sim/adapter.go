@@ -95,10 +95,16 @@ func request[T any](ctx context.Context, a adapter, c errand, do func(k *Desk) (
 	}
 	v := a.visit(c)
 	ch := make(chan reply[T], 1)
+	if c.write {
+		p.w.underWay.Add(1)
+	}
 	time.AfterFunc(v.there, func() {
 		got := serve(a, v, c, do)
-		if c.write && got.err == nil {
-			p.w.check.executed(c.kind, c.link, win, v.tardy)
+		if c.write {
+			p.w.underWay.Add(-1)
+			if got.err == nil {
+				p.w.check.executed(c.kind, c.link, win, v.tardy)
+			}
 		}
 		if !v.lost {
 			time.AfterFunc(v.back, func() { ch <- got })

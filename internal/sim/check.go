@@ -279,6 +279,20 @@ func (c *checker) isWorking(boot string, epoch int64) bool {
 	return false
 }
 
+// workers counts the processes that work. One that was replaced may do so until
+// it hears of it.
+func (c *checker) workers() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for p := range c.works {
+		if !p.isDead() {
+			n++
+		}
+	}
+	return n
+}
+
 func (c *checker) isBeyond(link alert.LinkID) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

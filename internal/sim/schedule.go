@@ -118,7 +118,7 @@ func (w *World) quietBy(limit time.Time) bool {
 }
 
 func (w *World) isQuiet() bool {
-	quiet := true
+	quiet := w.underWay.Load() == 0
 	w.db.read(func(r *rows) {
 		for _, row := range r.links {
 			if row.Claim.ID != uuid.Nil || row.Due() {
@@ -129,7 +129,7 @@ func (w *World) isQuiet() bool {
 			quiet = false
 		}
 		l := r.leases[connectorName]
-		if l.Server == "" || !w.check.isWorking(l.Boot, l.Epoch) {
+		if l.Server == "" || w.check.workers() != 1 || !w.check.isWorking(l.Boot, l.Epoch) {
 			quiet = false
 		}
 	})

@@ -16,21 +16,22 @@ const connectorName = "desk"
 
 // World is one schedule: servers, database, desk, and what happens to them.
 type World struct {
-	seed    uint64
-	chance  chance
-	start   time.Time
-	plan    Plan
-	group   uuid.UUID
-	db      *Database
-	desk    *Desk
-	check   *checker
-	trace   *trace
-	hosts   []*Host
-	calm    atomic.Bool    // no new fault happens any more
-	over    atomic.Bool    // nothing is started any more
-	live    sync.WaitGroup // processes
-	traps   ambushes
-	version atomic.Int64 // of the document
+	seed     uint64
+	chance   chance
+	start    time.Time
+	plan     Plan
+	group    uuid.UUID
+	db       *Database
+	desk     *Desk
+	check    *checker
+	trace    *trace
+	hosts    []*Host
+	calm     atomic.Bool    // no new fault happens any more
+	over     atomic.Bool    // nothing is started any more
+	underWay atomic.Int64   // writes that the desk has yet to carry out
+	live     sync.WaitGroup // processes
+	traps    ambushes
+	version  atomic.Int64 // of the document
 
 	mu      sync.Mutex
 	alerts  map[string]int // alerts raised so far, by key
