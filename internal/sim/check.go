@@ -391,7 +391,7 @@ func (c *checker) backEnded(l, back alert.Link, k *Desk) {
 		c.found("C7: the link of %s heard of a twin that was merged", name)
 	}
 	word, mapped := backState(l.Heard)
-	if back.Parked != "" || !mapped {
+	if back.Parked != "" || !mapped || c.beyond[back.LinkID] {
 		return
 	}
 	c.w.mu.Lock()
@@ -404,6 +404,9 @@ func (c *checker) backEnded(l, back alert.Link, k *Desk) {
 
 // backOver checks that the source shows nothing of a ticket whose alert is over.
 func (c *checker) backOver(back alert.Link) {
+	if c.beyond[back.LinkID] {
+		return
+	}
 	c.w.mu.Lock()
 	shown := c.w.shown[back.LinkID.Alert]
 	c.w.mu.Unlock()

@@ -38,7 +38,9 @@
 // under another identity. Every desk is up to the lateness that its settle time
 // allows for; where a pause between the check of a window and the send makes a
 // write later still, the link is compared as a reconcile run does, and must then
-// come right.
+// come right. Not so the way back: a source is told and never read, so what a
+// write that late leaves there stays until the source is told again. (A silence
+// that comes so late to Alertmanager ends by itself.)
 //
 // # What is checked
 //
