@@ -202,5 +202,17 @@ func (r Refire) Decide(ago time.Duration) string {
 	return r.Action
 }
 
+// Keep is how long a closed alert is kept; 0 = for ever.
+func (c *Compiled) Keep() time.Duration {
+	return time.Duration(c.doc.Retention.Days) * 24 * time.Hour
+}
+
+// UsesEarlier reports whether an alert that fired again now would go on with
+// the ticket of one that closed so long ago, whose ticket is in that state.
+func (c *Compiled) UsesEarlier(remoteState string, ago time.Duration) bool {
+	action := c.Refire(c.StateClass(remoteState)).Decide(ago)
+	return action == RefireReopen || action == RefireComment
+}
+
 // Limits are the document's, with their defaults.
 func (c *Compiled) Limits() Limits { return c.doc.Limits }

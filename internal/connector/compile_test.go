@@ -228,3 +228,30 @@ func BenchmarkMatches(b *testing.B) {
 		c.Matches(a)
 	}
 }
+
+func TestRetention(t *testing.T) {
+	for days, want := range map[string]time.Duration{
+		"":                      90 * 24 * time.Hour,
+		"retention: {days: 0}":  0,
+		"retention: {days: 14}": 14 * 24 * time.Hour,
+	} {
+		if got := compiled(t, days).Keep(); got != want {
+			t.Errorf("%q keeps closed alerts for %v, not %v", days, got, want)
+		}
+	}
+	c := compiled(t, "lifecycle: {refire: {open: {action: comment}, resolved: {action: reopen, within: 48h}, closed: {action: linked}}}")
+	for _, e := range []struct {
+		state string
+		ago   time.Duration
+		want  bool
+	}{
+		{"open", 1000 * time.Hour, true},
+		{"resolved", 47 * time.Hour, true},
+		{"resolved", 49 * time.Hour, false},
+		{"closed", time.Hour, false}, // it is mentioned, not used
+	} {
+		if got := c.UsesEarlier(e.state, e.ago); got != e.want {
+			t.Errorf("an earlier ticket in state %s, closed %v ago: used %v", e.state, e.ago, got)
+		}
+	}
+}

@@ -70,6 +70,8 @@ func setDefaults(doc *Document, given map[string]bool) {
 	orElse(given, "high_availability.polling_interval", &doc.Availability.Polling, Duration(30*time.Second))
 	orElse(given, "high_availability.tolerance", &doc.Availability.Tolerance, 3)
 	orElse(given, "high_availability.failback", &doc.Availability.Failback, "manual")
+
+	orElse(given, "retention.days", &doc.Retention.Days, 90)
 }
 
 // defaultClasses know Request Tracker's states and the words a class goes by.

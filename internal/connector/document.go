@@ -20,6 +20,7 @@ type Document struct {
 	Lifecycle    Lifecycle        `yaml:"lifecycle,omitempty"`
 	Limits       Limits           `yaml:"limits,omitempty"`
 	Availability HighAvailability `yaml:"high_availability,omitempty"`
+	Retention    Retention        `yaml:"retention"`
 }
 
 // Source is one monitoring system that feeds the connector.
@@ -142,6 +143,13 @@ type HighAvailability struct {
 	Polling   Duration `yaml:"polling_interval,omitempty"` // default 30s, at least 1s
 	Tolerance int      `yaml:"tolerance,omitempty"`        // default 3, at least 2
 	Failback  string   `yaml:"failback,omitempty"`         // "manual" (default), "automatic"
+}
+
+// Retention says how long the connector keeps what is over and done with. It is
+// part of the document, because what must be kept follows from the life cycle
+// table beside it, and because a document is versioned and says who changed it.
+type Retention struct {
+	Days int `yaml:"days"` // that a closed alert and its ticket's link are kept; default 90; 0 = for ever
 }
 
 // Duration is a time.Duration written as Go does ("30s", "5m").

@@ -131,6 +131,7 @@ states: {back: {resolved: gone}, classes: {x: sleeping}}
 lifecycle: {close: {action: explode}, refire: {reborn: {action: new}}}
 limits: {concurrency: 1000, backoff: {first: 10m}}
 high_availability: {polling_interval: 500ms, tolerance: 1, failback: maybe}
+retention: {days: -1}
 name: twice
 `))
 	if fault.KindOf(err) != fault.Invalid {
@@ -141,7 +142,7 @@ name: twice
 		got[p.Path] = p.Message
 	}
 	want := map[string]string{
-		"name":                               `line 16: key "name" is given twice`,
+		"name":                               `line 17: key "name" is given twice`,
 		"sources[0].tokn":                    `line 4: unknown key "tokn"; known here: name, kind, token, url, api_token, compare, settings`,
 		"sources[1].name":                    `source "am" is listed twice`,
 		"sources[1].token":                   `a secret is given by reference: "env:NAME" or "file:/path"`,
@@ -160,6 +161,7 @@ name: twice
 		"high_availability.polling_interval": `500ms is out of range: from 1s to 1h`,
 		"high_availability.tolerance":        `1 is out of range: from 2 to 100`,
 		"high_availability.failback":         `"maybe" is not one of manual, automatic`,
+		"retention.days":                     `-1 is out of range: from 0 to 36500`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)

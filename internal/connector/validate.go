@@ -16,6 +16,9 @@ import (
 // maxRate bounds limits.rate and limits.burst, in requests per second.
 const maxRate = 10_000
 
+// maxDays bounds retention.days: a hundred years.
+const maxDays = 36500
+
 var (
 	nameForm = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$`)
 	kindForm = regexp.MustCompile(`^[a-z0-9_-]{1,40}$`)
@@ -44,6 +47,7 @@ func validate(doc *Document) findings {
 	f.lifecycle(doc)
 	f.limits(doc.Limits)
 	f.availability(doc.Availability)
+	within(&f, "retention.days", doc.Retention.Days, 0, maxDays)
 	return f
 }
 
