@@ -28,6 +28,8 @@ var allowed = map[string][]string{
 	"internal/remote":    {"alert", "fault", "secret"},
 	"internal/config":    {"fault", "secret"},
 
+	"internal/connector/edit": {"fault"},
+
 	"internal/source/...": {"source", "alert", "fault", "secret"},
 	"internal/remote/...": {"remote", "alert", "fault", "secret"},
 

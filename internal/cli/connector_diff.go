@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tieline/internal/connector/edit"
 	"tieline/internal/fault"
 	"tieline/internal/store"
 )
@@ -58,7 +59,7 @@ func (c *command) printDiff(old, next store.StoredDocument) error {
 		From      int64  `json:"from"`
 		To        int64  `json:"to"` // 0 = the file
 		Diff      string `json:"diff"`
-	}{old.Connector, old.Version, next.Version, diffLines(old.Text, next.Text)}
+	}{old.Connector, old.Version, next.Version, edit.Diff(old.Text, next.Text)}
 	return c.print(v, func(w io.Writer) {
 		if v.Diff == "" {
 			fmt.Fprintln(w, "There is no difference.")

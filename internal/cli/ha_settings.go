@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"tieline/internal/connector/edit"
 	"tieline/internal/fault"
 	"tieline/internal/store"
 )
@@ -66,12 +69,12 @@ document, which every server applies live; nobody is deposed by it.`,
 		Example: "  tieline ha settings set default --polling-interval 10s --tolerance 3 --failback automatic",
 		Args:    args(cobra.ExactArgs(1)), ValidArgsFunction: c.names(0, connectorNames),
 		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, args []string) error {
-			values := map[string]string{}
+			values := map[string]any{}
 			if cmd.Flags().Changed("polling-interval") {
 				values["polling_interval"] = polling.String()
 			}
 			if cmd.Flags().Changed("tolerance") {
-				values["tolerance"] = fmt.Sprint(tolerance)
+				values["tolerance"] = tolerance
 			}
 			if cmd.Flags().Changed("failback") {
 				values["failback"] = failback
@@ -89,16 +92,21 @@ document, which every server applies live; nobody is deposed by it.`,
 	return cmd
 }
 
-func (c *command) setHA(ctx context.Context, db *store.DB, connector string, values map[string]string) error {
+func (c *command) setHA(ctx context.Context, db *store.DB, connector string, values map[string]any) error {
 	current, err := currentDocument(ctx, db, connector)
 	if err != nil {
 		return err
 	}
-	text, err := editMapping(current.Text, "high_availability", values)
+	text, err := edit.Open(current.Text)
 	if err != nil {
 		return err
 	}
-	saved, err := c.saveDocument(ctx, db, []byte(text), current.Version, "high availability settings")
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if err := text.Set(edit.At("high_availability", key), values[key]); err != nil {
+			return err
+		}
+	}
+	saved, err := c.saveDocument(ctx, db, []byte(text.String()), current.Version, "high availability settings")
 	if err != nil {
 		return err
 	}

@@ -26,11 +26,30 @@ type Check func(*Document) []fault.Problem
 // checks included.
 func Parse(text []byte, checks ...Check) (*Document, error) {
 	if len(text) > MaxSize {
-		return nil, fault.New(fault.TooLarge, fmt.Sprintf("the connector document has %d bytes; at most %d are read", len(text), MaxSize))
+		return nil, fault.New(fault.TooLarge, tooLarge(text))
+	}
+	doc, problems := Examine(text, checks...)
+	switch {
+	case len(problems) == 0:
+		return doc, nil
+	case doc == nil:
+		return nil, fault.InvalidInput("the connector document cannot be read", problems)
+	default:
+		return nil, fault.InvalidInput(title(doc)+" is not valid", problems)
+	}
+}
+
+// Examine reads a document as Parse does, and returns as much of it as could be
+// read, defaults filled in, beside every problem: what an editor shows of a
+// document that is being written. The document is nil when the text is too
+// large or no YAML.
+func Examine(text []byte, checks ...Check) (*Document, []fault.Problem) {
+	if len(text) > MaxSize {
+		return nil, []fault.Problem{{Message: tooLarge(text)}}
 	}
 	root, problem := readTree(text)
 	if problem != nil {
-		return nil, fault.InvalidInput("the connector document cannot be read", []fault.Problem{*problem})
+		return nil, []fault.Problem{*problem}
 	}
 	doc := new(Document)
 	d := decoder{given: make(map[string]bool)}
@@ -41,11 +60,11 @@ func Parse(text []byte, checks ...Check) (*Document, error) {
 	for _, check := range checks {
 		found = append(found, check(doc)...)
 	}
-	problems := append(d.problems, without(found, d.problems)...)
-	if len(problems) > 0 {
-		return nil, fault.InvalidInput(title(doc)+" is not valid", problems)
-	}
-	return doc, nil
+	return doc, append(d.problems, without(found, d.problems)...)
+}
+
+func tooLarge(text []byte) string {
+	return fmt.Sprintf("the connector document has %d bytes; at most %d are read", len(text), MaxSize)
 }
 
 // Marshal writes the canonical text of a document: what Parse gives back the
