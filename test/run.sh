@@ -2,10 +2,12 @@
 # Runs every check of the project, on a fresh Debian machine with Go: installs
 # and starts what the tests need (PostgreSQL, Alertmanager, Request Tracker),
 # then formatting, vet, staticcheck, cross-builds, all tests under the race
-# detector, the simulation, the fuzzers briefly, and the real-process faults.
+# detector, the simulation, the fuzzers briefly, the real-process faults, and the console in
+# a browser.
 #
 #   test/run.sh            everything (about 15 minutes on 2 cores)
-#   test/run.sh STEP...    only these steps: static cross unit sim fuzz faults demo
+#   test/run.sh STEP...    only these steps: static cross unit sim fuzz faults browser demo
+#   test/run.sh screenshots DIR   draws every page of the console: light, dark, phone
 #   test/run.sh soak       the long form of faults: at least 20,000 alerts through each (hours)
 #   test/run.sh teeth      removes the protocol's rules one by one and shows which check notices
 #
@@ -13,7 +15,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 steps=("$@")
-[ ${#steps[@]} -gt 0 ] || steps=(static cross unit sim fuzz faults demo)
+[ ${#steps[@]} -gt 0 ] || steps=(static cross unit sim fuzz faults browser demo)
 work=$(mktemp -d "${TMPDIR:-/tmp}/tieline-run.XXXXXX")
 chmod 755 "$work" # PostgreSQL and Request Tracker run as users of their own
 export CGO_ENABLED=0
@@ -92,6 +94,31 @@ faults() {
 	go test -count=1 -timeout 15m -parallel 3 ./test/faults
 }
 
+chromium() {
+	[ -z "${TIELINE_TEST_CHROMIUM:-}" ] || return 0
+	heading 'install Chromium, fetch axe-core'
+	local out
+	out=$(test/peers/chromium.sh)
+	eval "$out"
+	out=$(test/peers/axe.sh)
+	eval "$out"
+	export TIELINE_TEST_CHROMIUM=$CHROMIUM TIELINE_TEST_AXE=$AXE_JS
+}
+
+browser() {
+	peers
+	chromium
+	heading 'the console in a browser'
+	go test -count=1 -timeout 8m ./test/browser
+}
+
+# Draws what SQLite shows; the pages are the same on every database.
+screenshots() {
+	chromium
+	heading "screenshots in $1"
+	go test -count=1 -timeout 8m ./test/browser -run '^TestScreenshots$' -screenshots "$(realpath -m "$1")"
+}
+
 soak() {
 	peers
 	heading 'real processes, really killed, for long'
@@ -108,5 +135,10 @@ demo() {
 	go run ./cmd/tieline demo --duration 20s
 }
 
+if [ "${steps[0]}" = screenshots ]; then
+	[ ${#steps[@]} -eq 2 ] || { echo 'test/run.sh screenshots DIR: name the folder to draw into' >&2; exit 2; }
+	screenshots "${steps[1]}"
+	exit
+fi
 for step in "${steps[@]}"; do "$step"; done
 heading 'all passed'

@@ -59,6 +59,7 @@ var free = map[string][]string{
 	"internal/sim":  nil,
 	"test/cluster":  nil,
 	"test/faults":   {"test/cluster"},
+	"test/browser":  {"test/cluster"},
 }
 
 func TestImports(t *testing.T) {

@@ -1,0 +1,139 @@
+package browser
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// gallery is a site that has everything there is to show, and that no test
+// changes: tests which only look share it.
+type gallery struct {
+	*site
+	ids map[string]string // alert ids by key
+}
+
+var galleries struct {
+	sync.Mutex
+	made map[string]func() (*gallery, error)
+}
+
+// onGallery runs a test that changes nothing on the gallery of every database.
+func onGallery(t *testing.T, f func(t *testing.T, g *gallery)) {
+	t.Helper()
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			g, err := galleryOn(engine)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f(t, g)
+		})
+	}
+}
+
+func galleryOn(engine string) (*gallery, error) {
+	galleries.Lock()
+	if galleries.made == nil {
+		galleries.made = map[string]func() (*gallery, error){}
+	}
+	if galleries.made[engine] == nil {
+		galleries.made[engine] = sync.OnceValues(func() (*gallery, error) { return newGallery(engine) })
+	}
+	make := galleries.made[engine]
+	galleries.Unlock()
+	return make()
+}
+
+func closeGalleries() {
+	for _, make := range galleries.made {
+		if g, err := make(); err == nil {
+			g.close()
+		}
+	}
+}
+
+func newGallery(engine string) (*gallery, error) {
+	s, err := startSite(engine, siteOptions{})
+	if err != nil {
+		return nil, err
+	}
+	g := &gallery{site: s, ids: map[string]string{}}
+	if err := g.fill(); err != nil {
+		g.close()
+		return nil, err
+	}
+	return g, nil
+}
+
+const deskRules = `subscription: labels.team != "lab"
+fields:
+  site: "{{ .Labels.site }}"
+severity: {map: {critical: "1", warning: "3"}, default: "5"}
+states: {open: open, closed: closed}
+`
+
+func (g *gallery) fill() error {
+	g.desk.refuse("quota", http.StatusForbidden, "no permission in queue Alerts")
+	g.desk.refuse("certificate", http.StatusUnprocessableEntity, "the subject is longer than 200 characters")
+	g.desk.refuse("backup", http.StatusServiceUnavailable, "the desk is being upgraded")
+	err := errors.Join(
+		g.apply(g.document("desk", deskRules)),
+		g.apply(g.document("mirror", "")),
+	)
+	if err != nil {
+		return err
+	}
+	if err := g.raise("desk", exhibits()...); err != nil {
+		return err
+	}
+	return g.settle()
+}
+
+// exhibits are one alert of every kind.
+func exhibits() []raised {
+	in := func(site string) map[string]string { return map[string]string{"site": site, "team": "storage"} }
+	many := map[string]string{"site": "a site with a very long name that nobody shortened", "team": "storage"}
+	for _, n := range strings.Fields("alertname cluster container endpoint instance job namespace node pod prometheus service zone") {
+		many[n] = strings.Repeat(n+"-", 6) + "0123456789abcdef"
+	}
+	return []raised{
+		{Key: "disk-db3", Severity: "critical", Summary: "/var on db3 is 96 % full", Labels: in("ams1"), URL: "https://monitor.example/disk-db3",
+			Description: "It grows by 2 % an hour.\nAt this rate it is full at 16:00."},
+		{Key: "mail-queue", Severity: "warning", Summary: "the mail queue of mx2 grows", Labels: in("fra1")},
+		{Key: "quota-home", Severity: "warning", Summary: "quota of /home is used up", Labels: in("ams1")},
+		{Key: "cert-shop", Severity: "critical", Summary: "the certificate of shop.example ends in 3 days", Labels: in("fra1")},
+		{Key: "backup-night", Severity: "warning", Summary: "last night's backup is missing", Labels: in("ams1")},
+		{Key: "lab-fan", Severity: "info", Summary: "a fan in the lab stands still", Labels: map[string]string{"team": "lab"}},
+		{Key: "long", Severity: "a-severity-word-that-is-much-longer-than-any-column", Labels: many,
+			Summary:     "<b>bold</b> & a summary that goes on and on: " + strings.Repeat("the queue of the mail gateway grows, ", 8),
+			Description: strings.Repeat("An-unbroken-word-of-some-length-", 20), Annotations: map[string]string{"runbook": "https://wiki.example/" + strings.Repeat("deep/", 30)}},
+	}
+}
+
+// settle waits until every exhibit stands where it should.
+func (g *gallery) settle() error {
+	if _, err := g.alert("mail-queue", delivered); err != nil {
+		return err
+	}
+	if err := g.raise("desk", raised{Key: "mail-queue", Status: "closed"}); err != nil {
+		return err
+	}
+	for _, e := range []struct {
+		key  string
+		rest func(listed) bool
+	}{
+		{"disk-db3", delivered}, {"mail-queue", delivered}, {"quota-home", parked}, {"cert-shop", parked},
+		{"backup-night", failing}, {"lab-fan", known}, {"long", delivered},
+	} {
+		a, err := g.alert(e.key, e.rest)
+		if err != nil {
+			return err
+		}
+		g.ids[e.key] = a.ID
+	}
+	return nil
+}
