@@ -36,15 +36,20 @@ var allowed = map[string][]string{
 	"internal/intake":  {"alert", "connector", "ha", "source", "fault", "secret"},
 	"internal/forward": {"alert", "connector", "ha", "source", "remote", "fault"},
 
-	"internal/store":     {"alert", "connector", "ha", "fault", "secret", "intake", "forward", "store/..."},
+	"internal/retention": {"alert", "ha", "forward"},
+
+	"internal/store":     {"alert", "connector", "ha", "fault", "secret", "intake", "forward", "retention", "access", "store/..."},
 	"internal/store/...": {"alert", "connector", "ha", "fault", "secret", "intake", "forward", "store/..."},
+
+	"internal/access":     {"fault", "secret"},
+	"internal/access/...": {"access", "fault", "secret"},
 
 	"internal/metrics": {"alert", "ha", "fault"},
 	"internal/ledger":  {"alert"},
 
 	"internal/forward/forwardtest": {"forward", "alert", "connector", "ha", "remote", "source"},
 	"internal/hatest":              {"ha"},
-	"internal/storetest":           {"store", "store/...", "alert", "connector", "ha", "hatest", "intake", "forward", "fault", "secret"},
+	"internal/storetest":           {"store", "store/...", "alert", "connector", "ha", "hatest", "intake", "forward", "retention", "access", "fault", "secret"},
 	"internal/sourcetest":          {"source", "alert", "fault"},
 	"internal/remotetest":          {"remote", "alert", "fault", "secret"},
 	"internal/archtest":            {},

@@ -28,6 +28,7 @@ const (
 	TooLarge                 // over a size or count limit
 	Unavailable              // the database or a peer is away; try again
 	Refused                  // the set-up does not permit it (wrong group, newer schema, no high availability)
+	TooMany                  // tried too often; After says when to try again
 )
 
 // Problem is one thing wrong with an input, with the path of the field
@@ -43,7 +44,7 @@ type Error struct {
 	Msg      string        // names the thing and the cause; safe for people
 	Next     string        // what to do about it; may be empty
 	Problems []Problem     // for Invalid: every problem found, not just the first
-	After    time.Duration // for Unavailable: when to try again; 0 = unknown
+	After    time.Duration // for Unavailable and TooMany: when to try again; 0 = unknown
 	Err      error         // the cause, for the log only; may be nil
 }
 
@@ -135,6 +136,8 @@ func (k Kind) Status() int {
 		return 409
 	case TooLarge:
 		return 413
+	case TooMany:
+		return 429
 	case Unavailable:
 		return 503
 	default:
@@ -151,7 +154,7 @@ func (k Kind) ExitCode() int {
 		return 3
 	case Conflict:
 		return 4
-	case Unauthorized, Forbidden:
+	case Unauthorized, Forbidden, TooMany:
 		return 5
 	case Unavailable:
 		return 6

@@ -1,0 +1,155 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"tieline/internal/fault"
+	"tieline/internal/secret"
+)
+
+// Kind says where an account proves who it is.
+type Kind string
+
+// The kinds.
+const (
+	Local Kind = "local" // by its password here
+	OIDC  Kind = "oidc"  // at the OpenID provider
+)
+
+// Account is somebody who may sign in. Times are by the database's clock.
+type Account struct {
+	Name       string // unique; lower case
+	Kind       Kind
+	Subject    string // of OIDC: the issuer and its name for the account
+	Role       Role
+	Password   secret.String // the hash, in PHC form; none for OIDC
+	Generation int64         // grows with each change that ends the account's sessions
+	CreatedAt  time.Time
+	ChangedAt  time.Time
+	SignedInAt time.Time // zero = never
+}
+
+// AccountChange is what of an account changes; zero fields stay.
+type AccountChange struct {
+	Role     Role
+	Password secret.String // the new hash
+}
+
+var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._@+-]{0,99}$`)
+
+// CheckName brings an account's or a token's name to the form it is stored in
+// and reports what is wrong with it, as fault.Invalid at the field "name".
+func CheckName(name string) (string, error) {
+	name = strings.ToLower(strings.TrimSpace(name))
+	if !nameForm.MatchString(name) {
+		return "", fault.InvalidInput("the name cannot be used", []fault.Problem{{
+			Path: "name", Message: `must be 1 to 100 letters without accents, digits and ". _ @ + -", beginning with a letter or digit`,
+		}})
+	}
+	return name, nil
+}
+
+// Accounts lists the accounts by name.
+func (s *Service) Accounts(ctx context.Context) ([]Account, error) { return s.store.Accounts(ctx) }
+
+// Account returns one account; fault.NotFound when there is none.
+func (s *Service) Account(ctx context.Context, name string) (Account, error) {
+	return s.store.Account(ctx, strings.ToLower(name))
+}
+
+// AddAccount makes a local account. The error is fault.Invalid for a name, a
+// password or a role that cannot be, and fault.Conflict for a name in use.
+func (s *Service) AddAccount(ctx context.Context, name, password string, role Role) (Account, error) {
+	a, err := s.newAccount(ctx, name, password, role)
+	if err != nil {
+		return Account{}, err
+	}
+	return s.store.AddAccount(ctx, a)
+}
+
+func (s *Service) newAccount(ctx context.Context, name, password string, role Role) (Account, error) {
+	role, err := ParseRole(string(role))
+	if err != nil {
+		return Account{}, err
+	}
+	name, err = CheckName(name)
+	if err != nil {
+		return Account{}, err
+	}
+	if err := CheckPassword(name, password); err != nil {
+		return Account{}, err
+	}
+	hash, err := s.hasher.hash(ctx, password)
+	return Account{Name: name, Kind: Local, Role: role, Password: hash}, err
+}
+
+// SetRole changes an account's role and ends its sessions. The error is
+// fault.Refused for the last administrator with a password, whom nobody could
+// give the role back.
+func (s *Service) SetRole(ctx context.Context, name string, role Role) (Account, error) {
+	role, err := ParseRole(string(role))
+	if err != nil {
+		return Account{}, err
+	}
+	a, err := s.Account(ctx, name)
+	if err != nil {
+		return Account{}, err
+	}
+	if a.Kind == OIDC {
+		return Account{}, fault.New(fault.Refused, fmt.Sprintf("the role of %s comes from the OpenID provider", a.Name)).
+			WithNext("Change it there; it holds from the next sign-in.")
+	}
+	return s.store.ChangeAccount(ctx, a.Name, AccountChange{Role: role})
+}
+
+// SetPassword changes an account's password and ends its sessions.
+func (s *Service) SetPassword(ctx context.Context, name, password string) (Account, error) {
+	a, err := s.Account(ctx, name)
+	if err != nil {
+		return Account{}, err
+	}
+	if a.Kind == OIDC {
+		return Account{}, fault.New(fault.Refused, fmt.Sprintf("%s signs in at the OpenID provider and has no password here", a.Name))
+	}
+	if err := CheckPassword(a.Name, password); err != nil {
+		return Account{}, err
+	}
+	hash, err := s.hasher.hash(ctx, password)
+	if err != nil {
+		return Account{}, err
+	}
+	return s.store.ChangeAccount(ctx, a.Name, AccountChange{Password: hash})
+}
+
+// ChangeOwnPassword changes the password of somebody who knows the present one.
+func (s *Service) ChangeOwnPassword(ctx context.Context, name, present, password, address string) (Account, error) {
+	if _, err := s.SignIn(ctx, name, present, address); err != nil {
+		if fault.KindOf(err) == fault.Unauthorized {
+			err = fault.InvalidInput("the password was not changed", []fault.Problem{{Path: "present", Message: "is not the present password"}})
+		}
+		return Account{}, err
+	}
+	return s.SetPassword(ctx, name, password)
+}
+
+// RemoveAccount removes an account and ends its sessions. The error is
+// fault.NotFound, or fault.Refused for the last administrator with a password.
+func (s *Service) RemoveAccount(ctx context.Context, name string) error {
+	return s.store.RemoveAccount(ctx, strings.ToLower(name))
+}
+
+// EndSessions signs an account out everywhere and returns how many sessions ended.
+func (s *Service) EndSessions(ctx context.Context, name string) (int, error) {
+	return s.store.EndSessions(ctx, strings.ToLower(name))
+}
+
+func clip(s string) string {
+	if len(s) > 60 {
+		return strings.ToValidUTF8(s[:60], "") + "…"
+	}
+	return s
+}

@@ -1,0 +1,97 @@
+package guard
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"tieline/internal/access"
+	"tieline/internal/fault"
+)
+
+// Where the token of a form is looked for.
+const (
+	FormField  = "csrf"
+	FormHeader = "X-CSRF-Token" // for scripts
+)
+
+// Token returns what a form of the request's page sends back in the field
+// FormField. Whoever is not signed in gets a cookie with it, so call Token before
+// anything is written.
+func Token(ctx context.Context) string {
+	v := visitOf(ctx)
+	switch {
+	case v == nil:
+		return ""
+	case v.csrf != "":
+		return v.csrf
+	case v.seed == "":
+		v.seed = v.formCookie()
+		if v.seed == "" {
+			v.seed = rand.Text()
+			v.guard.setCookie(v.w, &http.Cookie{Name: v.guard.form, Value: v.seed, Path: "/"})
+		}
+	}
+	return v.seed
+}
+
+// formCookie is the token of a browser without a session.
+func (v *visit) formCookie() string {
+	for _, c := range v.cookies {
+		if c.Name == v.guard.form && len(c.Value) == len(rand.Text()) {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// checkForm refuses what another site sent in the browser's name: by what the
+// browser says of where it comes from, and by the token that only our pages know.
+func (v *visit) checkForm(r *http.Request) error {
+	if err := v.guard.cross.Check(r); err != nil {
+		return fault.Wrap(fault.Forbidden, err, "the request comes from another site").WithNext("Open the console itself and do it there.")
+	}
+	want := v.csrf
+	if v.who == (access.Principal{}) {
+		want = v.formCookie()
+	}
+	got := r.Header.Get(FormHeader)
+	if got == "" && !v.route.API() {
+		if err := parseForm(r); err != nil {
+			return err
+		}
+		got = r.PostFormValue(FormField)
+	}
+	if want == "" || subtle.ConstantTimeCompare([]byte(got), []byte(want)) != 1 {
+		return fault.New(fault.Forbidden, "the form is not of this session").WithNext("Load the page again and repeat the change.")
+	}
+	return nil
+}
+
+// formMemory is how much of an uploaded file is kept in memory, in bytes.
+const formMemory = 1 << 20
+
+func parseForm(r *http.Request) error {
+	err := r.ParseForm()
+	if err == nil {
+		err = r.ParseMultipartForm(formMemory)
+	}
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == nil || errors.Is(err, http.ErrNotMultipart):
+		return nil
+	case errors.As(err, &tooLarge):
+		return fault.Wrap(fault.TooLarge, err, fmt.Sprintf("the form has more than %d bytes", tooLarge.Limit))
+	default:
+		return fault.Wrap(fault.Invalid, err, "the form cannot be read")
+	}
+}
+
+// setCookie sets a cookie that scripts and other sites do not see.
+func (g *Guard) setCookie(w http.ResponseWriter, c *http.Cookie) {
+	c.HttpOnly, c.Secure, c.SameSite = true, g.Secure(), http.SameSiteLaxMode
+	http.SetCookie(w, c)
+}

@@ -1,0 +1,200 @@
+package guard
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"tieline/internal/access"
+	"tieline/internal/fault"
+)
+
+// visit is one request on its way through the guard.
+type visit struct {
+	guard   *Guard
+	route   Route
+	address string
+	w       http.ResponseWriter
+	cookies []*http.Cookie // the request's
+
+	who  access.Principal // zero = nobody
+	csrf string           // the session's; "" = nobody's
+	seed string           // of forms without a session
+}
+
+type visitKey struct{}
+
+func visitOf(ctx context.Context) *visit {
+	v, _ := ctx.Value(visitKey{}).(*visit)
+	return v
+}
+
+func (v *visit) serve(r *http.Request) {
+	v.cookies = r.Cookies()
+	ctx, remarks := access.WithRemarks(context.WithValue(r.Context(), visitKey{}, v))
+	r = r.WithContext(ctx)
+	if err := v.admit(r); err != nil {
+		v.refuse(r, err)
+		return
+	}
+	if v.who != (access.Principal{}) {
+		r = r.WithContext(access.With(ctx, v.who))
+	}
+	if !v.route.Unsafe() {
+		v.handle(v.w, r)
+		return
+	}
+	w := &statusWriter{ResponseWriter: v.w}
+	v.handle(w, r)
+	v.record(r, outcomeOf(w.status), remarks.String())
+}
+
+// admit decides whether the handler is called.
+func (v *visit) admit(r *http.Request) error {
+	if err := v.identify(r); err != nil {
+		return err
+	}
+	if !v.who.May(v.route.Needs) {
+		return v.notAllowed()
+	}
+	if v.route.Unsafe() && v.who.Via != access.ViaToken {
+		return v.checkForm(r)
+	}
+	return nil
+}
+
+// identify finds out who asks. A public route does not ask: its pages and files
+// are there also while the database is away.
+func (v *visit) identify(r *http.Request) error {
+	if v.route.Needs == access.Public {
+		return nil
+	}
+	if header := r.Header.Get("Authorization"); header != "" && v.route.API() {
+		text, ok := strings.CutPrefix(header, "Bearer ")
+		if !ok {
+			return fault.New(fault.Unauthorized, "the API takes API tokens only").WithNext(`Send "Authorization: Bearer TOKEN".`)
+		}
+		var err error
+		v.who, err = v.guard.Access.Bearer(r.Context(), strings.TrimSpace(text))
+		return err
+	}
+	return v.guard.resume(r, v)
+}
+
+func (v *visit) notAllowed() error {
+	if v.who == (access.Principal{}) {
+		f := fault.New(fault.Unauthorized, "this needs a sign-in")
+		if v.route.API() {
+			return f.WithNext(`Send an API token: "Authorization: Bearer TOKEN".`)
+		}
+		return f.WithNext("Sign in and do it again.")
+	}
+	return fault.New(fault.Forbidden, fmt.Sprintf("this needs the role %s; %s has the role %s", v.route.Needs.Least(), v.who.Name, v.who.Role)).
+		WithNext("An administrator can change roles.")
+}
+
+// refuse answers what was not admitted, and audits refusals. An unknown visitor
+// who opens a page is led to the sign-in, which is no refusal.
+func (v *visit) refuse(r *http.Request, err error) {
+	kind := fault.KindOf(err)
+	if kind == fault.Unauthorized && !v.route.API() && !v.route.Unsafe() {
+		if v.route.Stream { // read by a script, which would follow the redirect to a page
+			v.fail(v.w, r, err)
+			return
+		}
+		http.Redirect(v.w, r, SignInPath+"?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+		return
+	}
+	if kind == fault.Unauthorized || kind == fault.Forbidden {
+		v.record(r, access.Refused, fault.Message(err))
+	}
+	v.fail(v.w, r, err)
+}
+
+// SignInPath is the page that whoever is not signed in is led to.
+const SignInPath = "/sign-in"
+
+func (v *visit) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if fault.KindOf(err) == fault.Internal {
+		v.guard.Log.ErrorContext(r.Context(), "a request failed", "route", v.route.Pattern, "user", v.who.Name, "err", err)
+	}
+	if v.route.API() {
+		WriteProblem(w, err)
+		return
+	}
+	v.guard.Page(w, r, err)
+}
+
+// handle calls the handler; one that panics has failed, and the process goes on.
+func (v *visit) handle(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if p == http.ErrAbortHandler {
+			panic(p)
+		}
+		v.guard.Log.ErrorContext(r.Context(), "a handler panicked", "route", v.route.Pattern, "err", p, "stack", string(debug.Stack()))
+		v.fail(w, r, fmt.Errorf("panic in %s", v.route.Pattern))
+	}()
+	v.route.Handler.ServeHTTP(w, r)
+}
+
+// recordTime bounds the writing of an audit entry, also when the client has left.
+const recordTime = 5 * time.Second
+
+// record writes the audit entry of the visit.
+func (v *visit) record(r *http.Request, outcome access.Outcome, detail string) {
+	if outcome == access.Refused {
+		var listed bool
+		if detail, listed = v.guard.damper.pass(v.address+" "+v.who.Name, detail); !listed {
+			return
+		}
+	}
+	action := v.route.Action
+	if action == "" {
+		action = v.route.Pattern
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), recordTime)
+	defer cancel()
+	err := v.guard.Access.Record(ctx, access.Entry{
+		Who: v.who.Name, Role: v.who.Role, Via: v.who.Via, Action: action, Target: r.URL.Path,
+		Detail: detail, Outcome: outcome, Address: v.address,
+	})
+	if err != nil {
+		v.guard.Log.ErrorContext(ctx, "an audit entry was not written",
+			"user", v.who.Name, "action", action, "target", r.URL.Path, "outcome", string(outcome), "err", err)
+	}
+}
+
+func outcomeOf(status int) access.Outcome {
+	switch {
+	case status < 400:
+		return access.Done
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusTooManyRequests:
+		return access.Refused
+	default:
+		return access.Failed
+	}
+}
+
+// statusWriter remembers the status for the audit.
+type statusWriter struct {
+	http.ResponseWriter
+	status int // 0 = nothing was written: 200
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
