@@ -68,6 +68,20 @@ func (l Lease) Doubted(epoch int64, newIdentity string) (Lease, error) {
 	return l, nil
 }
 
+// Without returns the lease after a server's membership ended (rule L9): a
+// take-over of that server's, decided before, does not pass, and nothing waits
+// for it. Whom the row names as Active stays.
+func (l Lease) Without(server string) Lease {
+	l.Beat++
+	if l.Wish == server {
+		l.Wish = ""
+	}
+	if l.Successor == server {
+		l.Successor = ""
+	}
+	return l
+}
+
 // Beaten returns the server's row after a heartbeat: a compare-and-swap on the
 // boot id and the beat number, which passes again for the same number, because
 // the answer to the first time may have been lost. HeartbeatAt and Silence are

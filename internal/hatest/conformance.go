@@ -51,6 +51,7 @@ func RunCoordinator(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"renewal is guarded by epoch and boot id", renewGuards},
 		{"renewal skips a locked row", renewSkipsLocked},
 		{"take-over is decided by epoch and beat", takeSwaps},
+		{"take-over is for members only", takeByMembers},
 		{"take-over has one winner among contenders", takeContended},
 		{"take-over beside renewal: one of both", takeAgainstRenewal},
 		{"release is guarded and keeps the epoch", releaseGuards},

@@ -163,6 +163,27 @@ func takeSwaps(b *bench) {
 	b.want(err, ha.ErrLost, "a connector without a row")
 }
 
+// takeByMembers: a removed server that reads the group afterwards, and so knows
+// the row as it is, still takes nothing (rule L9), nor does one whose name
+// another process has by now.
+func takeByMembers(b *bench) {
+	b.Join(b.T, "c", "boot-c")
+	outsider := b.party("c", "boot-c")
+	_, err := outsider.Take(b.ctx, outsider.claim())
+	b.want(err, ha.ErrLost, "a server that is in the group, but not in the connector's order")
+	removed := b.party("b", "boot-b")
+	b.RemoveServer(b.T, "b")
+	_, err = removed.Take(b.ctx, removed.claim())
+	b.want(err, ha.ErrLost, "a server that was removed")
+	replaced := b.party("a", "boot-a")
+	b.Join(b.T, "a", "boot-a2")
+	_, err = replaced.Take(b.ctx, replaced.claim())
+	b.want(err, ha.ErrLost, "a process whose name another one has")
+	if l := replaced.lease(); l.Epoch != 0 || l.Server != "" {
+		b.Errorf("lease %+v: nobody who asked may have it", l)
+	}
+}
+
 func takeContended(b *bench) {
 	const rounds, contenders = 10, 4
 	parties := make([]*party, contenders)

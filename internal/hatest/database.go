@@ -116,6 +116,7 @@ func (d *Database) RemoveServer(server string) {
 	delete(d.servers, server)
 	for c, ms := range d.members {
 		d.members[c] = slices.DeleteFunc(ms, func(m ha.Member) bool { return m.Server == server })
+		d.leases[c] = d.leases[c].Without(server)
 	}
 }
 

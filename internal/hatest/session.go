@@ -3,6 +3,7 @@ package hatest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"tieline/internal/ha"
@@ -138,10 +139,20 @@ func (s *session) Read(ctx context.Context) (g ha.Group, err error) {
 // Take implements ha.Session.
 func (s *session) Take(ctx context.Context, t ha.Take) (taken ha.Lease, err error) {
 	err = s.p.call(ctx, CallTake, s, func() (err error) {
+		if !s.p.db.mayTake(t) {
+			return ha.ErrLost
+		}
 		taken, err = s.change(t.Connector, t.Reason, func(l ha.Lease) (ha.Lease, error) { return l.Taken(t) })
 		return err
 	})
 	return taken, err
+}
+
+// mayTake reports whether the taker is its server's process and a member (rule
+// L9); the caller holds the mutex.
+func (d *Database) mayTake(t ha.Take) bool {
+	return d.servers[t.Server].Boot == t.Boot &&
+		slices.ContainsFunc(d.members[t.Connector], func(m ha.Member) bool { return m.Server == t.Server })
 }
 
 // Release implements ha.Session.

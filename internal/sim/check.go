@@ -32,6 +32,7 @@ type checker struct {
 	sends     int
 	seen      map[string]int     // how often what happened, to know what schedules exercise
 	works     map[*Process]int64 // epoch that the process works under now
+	removed   map[string]bool    // servers that were removed and have not joined again
 	lastSend  time.Time
 }
 
@@ -62,6 +63,7 @@ func newChecker(w *World) *checker {
 	return &checker{
 		w: w, epochs: map[string]int64{}, windows: map[alert.ClaimID]*sendWindow{}, byLink: map[alert.LinkID][]alert.ClaimID{},
 		held: map[holding]alert.ClaimID{}, beyond: map[alert.LinkID]bool{}, uncertain: map[alert.LinkID]bool{}, works: map[*Process]int64{}, seen: map[string]int{},
+		removed: map[string]bool{},
 	}
 }
 
@@ -93,11 +95,26 @@ func (c *checker) step(r *rows) {
 			c.found("I1: %s is held by %s without a boot id", name, l.Server)
 		}
 	}
+	for name := range r.servers {
+		if c.removed[name] {
+			c.found("L9: the row of %s, which was removed, is there again", name)
+		}
+	}
 }
 
-func (c *checker) taken(from, l ha.Lease, reason ha.Reason) {
+// member notes that a server was removed, or joined.
+func (c *checker) member(name string, is bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.removed[name] = !is
+}
+
+func (c *checker) taken(r *rows, from, l ha.Lease, reason ha.Reason) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r.member(l.Connector, l.Server) < 0 {
+		c.found("L9: %s, which is no member, takes %s over", l.Server, l.Connector)
+	}
 	if l.Epoch <= c.epochs[l.Connector] {
 		c.found("I1: epoch %d of %s is taken although %d was", l.Epoch, l.Connector, c.epochs[l.Connector])
 	}
@@ -126,7 +143,13 @@ func (c *checker) doubted(l ha.Lease) {
 	c.w.trace.note(fmt.Sprintf("the database's history changed: epoch %d", l.Epoch))
 }
 
-func (c *checker) commitsLost() { c.w.trace.note("commits are lost") }
+// commitsLost: what was removed may be there again.
+func (c *checker) commitsLost() {
+	c.mu.Lock()
+	clear(c.removed)
+	c.mu.Unlock()
+	c.w.trace.note("commits are lost")
+}
 
 // claiming is called when a process is about to send a claim statement.
 func (c *checker) claiming(p *Process, q forward.ClaimRequest) {

@@ -276,6 +276,8 @@ func (w *World) remove(h *Host, away time.Duration, rename bool, tries int) {
 		}
 		delete(rows.servers, name)
 		rows.members = slices.DeleteFunc(rows.members, func(m ha.Member) bool { return m.Server == name })
+		rows.leases[connectorName] = rows.leases[connectorName].Without(name)
+		w.check.member(name, false)
 		gone = true
 	})
 	switch {

@@ -46,7 +46,7 @@ func (r *rows) take(w *World, t ha.Take) (ha.Lease, error) {
 		return ha.Lease{}, err
 	}
 	r.leases[t.Connector] = l
-	w.check.taken(from, l, t.Reason)
+	w.check.taken(r, from, l, t.Reason)
 	return l, nil
 }
 

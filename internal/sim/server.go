@@ -48,6 +48,7 @@ func (p *Process) main(ctx context.Context) {
 	f := forward.New(forward.Config{
 		Connector: connectorName, Group: p.w.group, Store: mailroom{p}, Setups: p.newSetups(),
 		Jitter: p.jitter("forward"), Idle: 2 * time.Second, Reconcile: p.w.plan.reconcile,
+		Announce: func() { p.w.wake(true) },
 	})
 	runner := ha.New(ha.Config{
 		Server: p.server, Boot: p.boot, Version: "sim", Coordinator: coordinator{p}, Clock: p,
@@ -86,6 +87,7 @@ func (p *Process) join(ctx context.Context) bool {
 // join is the statement that enters a process as its server's.
 func (r *rows) join(p *Process) error {
 	s, ok := r.servers[p.server]
+	p.w.check.member(p.server, true)
 	if !ok {
 		r.addServer(p.server, len(r.members)+1)
 		s = r.servers[p.server]
