@@ -24,13 +24,18 @@ type StoredDocument struct {
 // SaveDocument is a validated document to be applied.
 type SaveDocument struct {
 	Connector, Text, Who, Comment string
-	Base                          int64       // version it was edited from; 0 = any
+	Base                          int64       // version it was edited from; 0 = any, NoBase = the connector is new
+	Draft                         int64       // revision of the connector's draft that ends with it; 0 = none
 	Settings                      ha.Settings // what availability needs of it
 }
 
+// NoBase is the SaveDocument.Base of a connector that must not be there yet.
+const NoBase = -1
+
 // SaveDocument makes a document the connector's current one, raises the group's
 // generation, and makes the connector with its lease row when it is new. It
-// returns fault.Conflict when Base is not the current version.
+// returns fault.Conflict when Base is not the current version, and when Draft is
+// not the newest revision of a draft that is being edited.
 func (db *DB) SaveDocument(ctx context.Context, s SaveDocument) (StoredDocument, error) {
 	saved := StoredDocument{Connector: s.Connector, Text: s.Text, Who: s.Who, Comment: s.Comment}
 	err := db.write(ctx, func(tx *sql.Tx) error {
@@ -45,9 +50,18 @@ func (db *DB) SaveDocument(ctx context.Context, s SaveDocument) (StoredDocument,
 		if err != nil {
 			return err
 		}
-		if s.Base != 0 && s.Base != current {
+		if s.Base == NoBase && current != 0 {
+			return fault.New(fault.Conflict, fmt.Sprintf("there is a connector %s by now", s.Connector)).
+				WithNext("choose another name, or change that connector")
+		}
+		if s.Base > 0 && s.Base != current {
 			return fault.New(fault.Conflict, fmt.Sprintf("the document of connector %s is version %d by now, not version %d",
 				s.Connector, current, s.Base)).WithNext("look at the current version, make the change again and apply it")
+		}
+		if s.Draft != 0 {
+			if err := db.endDraft(ctx, tx, s.Connector, s.Draft, s.Who, DraftApplied); err != nil {
+				return err
+			}
 		}
 		saved.Version, saved.At = current+1, moment(now)
 		return writeDocument(ctx, tx, s, current+1, now)
