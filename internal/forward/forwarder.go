@@ -39,6 +39,10 @@ type Config struct {
 	// of, as if the source had pushed it; nil = it is left.
 	Accept func(ctx context.Context, found []alert.Observation) error
 
+	// Announce tells every server's Forwarder of the connector that there may be
+	// due links, as Wake tells this one; nil = nobody is told. It must not block.
+	Announce func()
+
 	// Idle is how often an idle Active asks for due links without having been
 	// woken: what a lost wake-up costs at most. 0 = the polling interval; negative
 	// = never, where something else calls Wake that often (one query for all
@@ -75,6 +79,9 @@ func New(c Config) *Forwarder {
 	if c.Jitter == nil {
 		c.Jitter = rand.Float64
 	}
+	if c.Announce == nil {
+		c.Announce = func() {}
+	}
 	if c.Reconcile == 0 {
 		c.Reconcile = time.Hour
 	}
@@ -88,9 +95,9 @@ func New(c Config) *Forwarder {
 func (f *Forwarder) Wake() { poke(f.wake) }
 
 // Run forwards during one term; it is ha.Work. When the term drains it finishes
-// and records what is in flight, then returns nil. When ctx ends it returns at
-// once: nothing more is started, and what is in flight is recorded in the
-// background (rule C5). ErrDeposed says that a statement found the lease gone.
+// what is in flight, then returns nil. When ctx ends it returns at once: nothing
+// more is started. Either way what is not recorded by then is recorded in the
+// background (rule C5), so that a switchover waits for no commit of it. ErrDeposed says that a statement found the lease gone.
 func (f *Forwarder) Run(ctx context.Context, term ha.Term) error {
 	t := newTenure(f, term)
 	f.setCurrent(t)

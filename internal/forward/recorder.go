@@ -32,13 +32,12 @@ type recorder struct {
 	quit     <-chan struct{}
 	recorded func([]Entry) // called after each transaction
 	alone    sync.WaitGroup
-	finished chan struct{} // closed when everything is written
 }
 
 func newRecorder(f *Forwarder, t ha.Term, recorded func([]Entry)) *recorder {
 	return &recorder{
 		term: t, links: f.cfg.Store, log: f.log, observe: f.observe,
-		in: make(chan *Entry, 2*recordMost), quit: f.quit, recorded: recorded, finished: make(chan struct{}),
+		in: make(chan *Entry, 2*recordMost), quit: f.quit, recorded: recorded,
 	}
 }
 
@@ -63,7 +62,6 @@ func (r *recorder) run() {
 	}
 	each.Wait()
 	r.alone.Wait()
-	close(r.finished)
 }
 
 // gather takes what else is waiting, up to a transaction's worth. It never waits:

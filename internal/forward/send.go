@@ -12,8 +12,8 @@ import (
 )
 
 // dispatch starts what is queued, as many at once as the limits allow. When the
-// tenure halts it gives back what was not started, waits for the rest, and lets
-// the recorder finish.
+// tenure halts it gives back what was not started, waits for the rest, and leaves
+// the recorder to finish.
 func (t *tenure) dispatch(ctx context.Context) {
 	var sending sync.WaitGroup
 	for halted := false; !halted; {
@@ -35,10 +35,7 @@ func (t *tenure) dispatch(ctx context.Context) {
 	t.giveBackQueued()
 	sending.Wait()
 	close(t.rec.in)
-	t.working.Go(func() {
-		<-t.rec.finished
-		close(t.idle)
-	})
+	close(t.idle)
 }
 
 func (t *tenure) giveBackQueued() {

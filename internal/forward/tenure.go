@@ -34,7 +34,7 @@ type tenure struct {
 	room    chan struct{} // the queue has run low
 	recheck chan struct{} // something was recorded or received: links may be due
 	doubts  chan struct{} // a reconcile run is called for
-	idle    chan struct{} // closed when all is finished and recorded
+	idle    chan struct{} // closed when nothing is in flight, and the recorder has all outcomes
 	deposed atomic.Bool
 }
 
@@ -101,8 +101,12 @@ func (t *tenure) finish(ctx context.Context) {
 	}
 }
 
-// recorded is called after each transaction of outcomes.
+// recorded is called after each transaction of outcomes. What is recorded when
+// the term is over may be due for the next Active, which may have looked before.
 func (t *tenure) recorded(batch []Entry) {
+	if t.halted() {
+		t.cfg.Announce()
+	}
 	for i := range batch {
 		o := &batch[i].Outcome
 		t.held.done(o.Claim)
@@ -111,6 +115,15 @@ func (t *tenure) recorded(batch []Entry) {
 		}
 	}
 	poke(t.recheck)
+}
+
+func (t *tenure) halted() bool {
+	select {
+	case <-t.halt:
+		return true
+	default:
+		return false
+	}
 }
 
 // statement bounds one statement, so that a database that went away without a
