@@ -167,13 +167,9 @@ func takeSwaps(b *bench) {
 // the row as it is, still takes nothing (rule L9), nor does one whose name
 // another process has by now.
 func takeByMembers(b *bench) {
-	b.Join(b.T, "c", "boot-c")
-	outsider := b.party("c", "boot-c")
-	_, err := outsider.Take(b.ctx, outsider.claim())
-	b.want(err, ha.ErrLost, "a server that is in the group, but not in the connector's order")
 	removed := b.party("b", "boot-b")
 	b.RemoveServer(b.T, "b")
-	_, err = removed.Take(b.ctx, removed.claim())
+	_, err := removed.Take(b.ctx, removed.claim())
 	b.want(err, ha.ErrLost, "a server that was removed")
 	replaced := b.party("a", "boot-a")
 	b.Join(b.T, "a", "boot-a2")
