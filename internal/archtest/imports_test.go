@@ -43,6 +43,7 @@ var allowed = map[string][]string{
 
 	"internal/access":     {"fault", "secret"},
 	"internal/access/...": {"access", "fault", "secret"},
+	"internal/api":        {"service/...", "access", "access/...", "alert", "connector", "ha", "fault", "secret"},
 
 	"internal/metrics": {"alert", "ha", "fault"},
 	"internal/ledger":  {"alert"},

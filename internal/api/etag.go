@@ -1,0 +1,55 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"tieline/internal/access/guard"
+	"tieline/internal/fault"
+)
+
+// ETag is the entity tag of a version or generation, which is 1 or more.
+func ETag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
+
+// IfMatch is embedded in the input of an operation that changes what has an
+// ETag. Give such an operation the errors Precondition.
+type IfMatch struct {
+	IfMatch string `header:"If-Match" doc:"The ETag the change was decided on, or * for any" example:"\"7\""`
+}
+
+// Precondition are the statuses of an operation that takes If-Match.
+var Precondition = []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired}
+
+// Version is the version that If-Match names, 0 for "*". The error is 428 where
+// the header is missing.
+func (i IfMatch) Version() (int64, error) {
+	switch text := strings.TrimSpace(i.IfMatch); {
+	case text == "":
+		return 0, status(http.StatusPreconditionRequired, "the change does not say what it was decided on",
+			"Send the ETag of what you read as If-Match, or If-Match: * to change whatever is there.")
+	case text == "*":
+		return 0, nil
+	default:
+		v, err := strconv.ParseInt(strings.Trim(text, `"`), 10, 64)
+		if err != nil || v < 1 || text != ETag(v) {
+			return 0, fault.InvalidInput("the request is not valid", []fault.Problem{{Path: "header.If-Match", Message: `must be one ETag as it was sent, or "*"`}})
+		}
+		return v, nil
+	}
+}
+
+// Stale makes the fault.Conflict of a change whose If-Match is no longer right
+// into 412; other errors pass.
+func Stale(err error) error {
+	if err == nil || fault.KindOf(err) != fault.Conflict {
+		return err
+	}
+	p := guard.ProblemOf(err)
+	p.Status, p.Title = http.StatusPreconditionFailed, http.StatusText(http.StatusPreconditionFailed)
+	return p
+}
+
+func status(code int, detail, next string) error {
+	return &guard.ProblemDetails{Type: "about:blank", Title: http.StatusText(code), Status: code, Detail: detail, Next: next}
+}
