@@ -62,7 +62,8 @@ type Alert struct {
 	Seen     int64 // grows with each observation, also with repeats
 	StartsAt time.Time
 	EndsAt   time.Time
-	Content
+	Content  // what the source told, with Edits in place
+	Edits    Edits
 
 	// By the database's clock, for display.
 	AcceptedAt time.Time // when the first observation was committed
@@ -107,6 +108,7 @@ func Apply(latest *Alert, o Observation) (Alert, Change) {
 	}
 	next := *latest
 	next.Seen++
+	told := latest.Edits.Over(o.Content)
 	if o.Status == Closed {
 		if !o.EndsAt.IsZero() && !latest.StartsAt.IsZero() && o.EndsAt.Before(latest.StartsAt) {
 			return *latest, Stale
@@ -114,15 +116,15 @@ func Apply(latest *Alert, o Observation) (Alert, Change) {
 		next.Status = Closed
 		next.EndsAt = o.EndsAt
 		if !isEmpty(o.Content) {
-			next.Content = o.Content
+			next.Content = told
 		}
 		next.Revision++
 		return next, Ended
 	}
-	if latest.Content.Equal(o.Content) {
+	if latest.Content.Equal(told) {
 		return next, Repeated
 	}
-	next.Content = o.Content
+	next.Content = told
 	next.Revision++
 	return next, Changed
 }

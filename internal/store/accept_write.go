@@ -22,9 +22,11 @@ var newAlertsInput = []engine.Column{
 	{Name: "generation", Type: engine.Int},
 }
 
-const newAlertsText = `
+const newAlertsInto = `
 INSERT INTO alert (id, source, source_key, latest_key, status, revision, seen, starts_at, ends_at, body,
-	accepted_at, changed_at, accepted_by, previous, generation, behind)
+	accepted_at, changed_at, accepted_by, previous, generation, behind)`
+
+const newAlertsText = `
 SELECT id, source, source_key, latest_key, status, revision, seen, starts_at, ends_at, body,
 	(SELECT now FROM clock), (SELECT now FROM clock), accepted_by, previous, generation, ` + behindText + `
 FROM input`
@@ -58,10 +60,9 @@ var wantLinksInput = []engine.Column{
 // order and its back-off; a delay moves it back, and ends when a revision
 // without one comes. A skip takes effect only on a Fresh link nobody claimed.
 // excluded.changed_at is the statement's now.
+const wantLinksInto = addLinksInto
+
 const wantLinksText = `
-INSERT INTO link (alert_id, connector, side, stage, ticket, ticket_url, twins, told, delivered, notes_delivered,
-	attempts, failure, parked, skipped, wanted, notes_wanted, heard, claim_id, claim_epoch, hold_epoch, hold_until,
-	evidence, due_at, not_before, created_at, changed_at, delivered_at)
 SELECT alert_id, connector, 'remote', 'fresh', '', '', '', '', 0, 0,
 	0, '', '', skip, wanted, 0, '', NULL, 0, 0, 0,
 	'', CASE WHEN skip = '' THEN (SELECT now FROM clock) + delay END,
@@ -111,7 +112,6 @@ var skipEventsInput = []engine.Column{
 
 // skipEventsText tells the timeline of the skips that took effect.
 const skipEventsText = `
-INSERT INTO timeline (alert_id, connector, at, server, epoch, kind, text, endpoint, took, revision, ticket)
 SELECT input.alert_id, input.connector, (SELECT now FROM clock), input.server, 0, 'skipped', input.skip, '', 0, input.revision, ''
 FROM input
 JOIN link ON link.alert_id = input.alert_id AND link.connector = input.connector AND link.side = 'remote'
@@ -201,7 +201,7 @@ func (w *writes) alert(t *touched) error {
 		w.seen = append(w.seen, []any{a.ID, latest, a.Seen})
 		return nil
 	}
-	content, err := body(a.Content)
+	content, err := body(a)
 	if err != nil {
 		return err
 	}

@@ -37,9 +37,11 @@ func (r *alertRow) alert() (alert.Alert, error) {
 	a.StartsAt, a.EndsAt = moment(r.startsAt), moment(r.endsAt)
 	a.AcceptedAt, a.ChangedAt = moment(r.accepted), moment(r.changedAt)
 	a.Previous = r.previous.UUID
-	if err := json.Unmarshal(r.body, &a.Content); err != nil {
+	var b storedBody
+	if err := json.Unmarshal(r.body, &b); err != nil {
 		return alert.Alert{}, fmt.Errorf("read the content of alert %s: %w", a.ID, err)
 	}
+	a.Content, a.Edits = b.Content, b.Edits
 	return a, nil
 }
 
@@ -68,9 +70,16 @@ func micros(t time.Time) int64 {
 	return t.UnixMicro()
 }
 
+// storedBody is what the column body has: an alert's content, which a search by
+// severity knows to begin with it, and what people edited of it.
+type storedBody struct {
+	alert.Content
+	Edits alert.Edits `json:"edits,omitempty"`
+}
+
 // body is an alert's content as its column has it.
-func body(c alert.Content) (string, error) {
-	b, err := json.Marshal(c)
+func body(a alert.Alert) (string, error) {
+	b, err := json.Marshal(storedBody{a.Content, a.Edits})
 	if err != nil {
 		return "", fmt.Errorf("write the content of an alert: %w", err)
 	}

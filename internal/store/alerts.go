@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -19,11 +20,13 @@ type AlertQuery struct {
 	Connector string
 	Status    alert.Status
 	Stage     alert.Stage // of one of its links
-	Text      string      // anywhere in the content or the key, in any case
+	Text      string      // anywhere in the content or the key, in any case; or a ticket id, or the beginning of the alert's
 	Source    string
-	Parked    bool   // one of its links is parked
-	Limit     int    // 1 to 1000; 0 = 100
-	Before    Cursor // the last row of the page before; zero = the first page
+	Severity  string        // the source's own word
+	Parked    bool          // one of its links is parked
+	Overdue   time.Duration // one of its links could have been claimed for so long; 0 = do not ask
+	Limit     int           // 1 to 1000; 0 = 100
+	Before    Cursor        // the last row of the page before; zero = the first page
 }
 
 // Cursor is a place in the list of alerts.
@@ -60,9 +63,12 @@ func (q AlertQuery) conditions() *conditions {
 	if q.Source != "" {
 		c.alert = append(c.alert, "alert.source = "+c.arg(q.Source))
 	}
+	if q.Severity != "" {
+		word, _ := json.Marshal(q.Severity) // a text always can be
+		c.alert = append(c.alert, "alert.body LIKE "+c.arg(likeEscape.Replace(`{"severity":`+string(word))+"%")+" ESCAPE '!'")
+	}
 	if q.Text != "" {
-		p := c.arg("%" + likeEscape.Replace(strings.ToLower(q.Text)) + "%")
-		c.alert = append(c.alert, `(lower(alert.body) LIKE `+p+` ESCAPE '!' OR lower(alert.source_key) LIKE `+p+` ESCAPE '!')`)
+		c.alert = append(c.alert, "("+strings.Join(c.texts(q.Text), " OR ")+")")
 	}
 	if q.Before != (Cursor{}) {
 		at, id := c.arg(micros(q.Before.AcceptedAt)), c.arg(q.Before.ID)
@@ -77,7 +83,27 @@ func (q AlertQuery) conditions() *conditions {
 	if q.Parked {
 		c.link = append(c.link, "l.parked <> ''")
 	}
+	if q.Overdue > 0 {
+		c.link = append(c.link, "l.due_at IS NOT NULL AND l.due_at < (SELECT now FROM clock) - "+c.arg(q.Overdue.Microseconds()))
+	}
 	return c
+}
+
+// shortID is how much of an id a search by text takes for one: ids that came
+// together begin alike.
+const shortID = 8
+
+// texts are the conditions of which a search by text asks one.
+func (c *conditions) texts(text string) []string {
+	p, ticket := c.arg(likely(text)), c.arg(text)
+	any := []string{
+		"lower(alert.body) LIKE " + p + " ESCAPE '!'", "lower(alert.source_key) LIKE " + p + " ESCAPE '!'",
+		"alert.id IN (SELECT l.alert_id FROM link AS l WHERE l.ticket = " + ticket + " AND l.ticket <> '')",
+	}
+	if low, high, ok := idRange(text); ok && len(text) >= shortID {
+		any = append(any, "alert.id >= "+c.arg(low)+" AND alert.id <= "+c.arg(high))
+	}
+	return any
 }
 
 var likeEscape = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
@@ -211,12 +237,20 @@ func (db *DB) FindAlert(ctx context.Context, text string) (alert.ID, error) {
 
 // findByID looks for ids that begin with the text, by the range they lie in.
 func (db *DB) findByID(ctx context.Context, text string) ([]alert.ID, error) {
-	digits := strings.ReplaceAll(strings.ToLower(text), "-", "")
-	if len(digits) == 0 || len(digits) > 32 || strings.Trim(digits, "0123456789abcdef") != "" {
+	low, high, ok := idRange(text)
+	if !ok {
 		return nil, nil
 	}
-	low, high := uuid.MustParse(pad(digits, "0")), uuid.MustParse(pad(digits, "f"))
 	return db.findAlerts(ctx, "SELECT id FROM alert WHERE id >= $1 AND id <= $2 LIMIT 2", low, high)
+}
+
+// idRange is the first and the last id that begin with a text; ok is false when none can.
+func idRange(text string) (low, high uuid.UUID, ok bool) {
+	digits := strings.ReplaceAll(strings.ToLower(text), "-", "")
+	if len(digits) == 0 || len(digits) > 32 || strings.Trim(digits, "0123456789abcdef") != "" {
+		return low, high, false
+	}
+	return uuid.MustParse(pad(digits, "0")), uuid.MustParse(pad(digits, "f")), true
 }
 
 func pad(digits, with string) string { return digits + strings.Repeat(with, 32-len(digits)) }

@@ -1,0 +1,189 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tieline/internal/alert"
+	"tieline/internal/fault"
+)
+
+// ParkedQuery says which parked links a person wants to see; zero fields ask nothing.
+type ParkedQuery struct {
+	Connector string
+	Text      string        // in the reason, in any case
+	Limit     int           // 1 to 1000; 0 = 100
+	After     *alert.LinkID // the last row of the page before; nil = the first page
+}
+
+// ParkedLink is one row of the parked desk.
+type ParkedLink struct {
+	alert.Link
+	Since time.Time   // by the database's clock
+	Of    alert.Alert // that the link is of
+}
+
+func (q ParkedQuery) text() (string, []any) {
+	c := &conditions{}
+	c.link = append(c.link, "link.parked <> ''")
+	if q.Connector != "" {
+		c.link = append(c.link, "link.connector = "+c.arg(q.Connector))
+	}
+	if q.Text != "" {
+		c.link = append(c.link, "lower(link.parked) LIKE "+c.arg(likely(q.Text))+" ESCAPE '!'")
+	}
+	if q.After != nil {
+		id, connector, side := c.arg(q.After.Alert), c.arg(q.After.Connector), c.arg(string(q.After.Side))
+		c.link = append(c.link, fmt.Sprintf(`(link.alert_id < %[1]s OR link.alert_id = %[1]s AND (link.connector > %[2]s
+			OR link.connector = %[2]s AND link.side > %[3]s))`, id, connector, side))
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = 100
+	}
+	return "SELECT " + linkColumns + ", " + alertColumns + ` FROM link JOIN alert ON alert.id = link.alert_id
+		WHERE ` + strings.Join(c.link, " AND ") + `
+		ORDER BY link.alert_id DESC, link.connector, link.side LIMIT ` + c.arg(min(limit, 1000)), c.args
+}
+
+// Parked lists parked links, those of the newest alerts first, in one statement.
+func (db *DB) Parked(ctx context.Context, q ParkedQuery) ([]ParkedLink, error) {
+	text, args := q.text()
+	var list []ParkedLink
+	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
+		var of alertRow
+		l, err := scanLink(rows, of.into()...)
+		if err != nil {
+			return err
+		}
+		a, err := of.alert()
+		list = append(list, ParkedLink{Link: l.Link, Since: moment(l.changedAt), Of: a})
+		return err
+	}, text, args...)
+	return list, db.explain(err, "list parked links")
+}
+
+// DeskRequest names links of the parked desk for something to be done to them:
+// those listed, or those that the filter finds.
+type DeskRequest struct {
+	Links     []alert.LinkID
+	All       bool   // all that the filter finds, instead
+	Connector string // of the filter
+	Text      string // of the filter
+	Who       string
+}
+
+// RetryParked makes parked links due now, with no attempts, and returns how
+// many, and the connectors that have work. Those that are parked no more stay as
+// they are.
+func (db *DB) RetryParked(ctx context.Context, r DeskRequest) (n int, work []string, err error) {
+	return db.deskWork(ctx, r, "retried", "by "+r.Who, func(l *linkRow, now int64) bool {
+		return l.Parked != "" && l.retry(now)
+	})
+}
+
+// GiveUp ends parked links for good, because of a person's reason, and returns
+// how many that was possible for (alert.Link.GiveUp).
+func (db *DB) GiveUp(ctx context.Context, r DeskRequest, reason string) (n int, err error) {
+	n, _, err = db.deskWork(ctx, r, "given up", clipText("by "+r.Who+": "+reason), func(l *linkRow, now int64) bool {
+		next, ok := l.Link.GiveUp(r.Who, clipText(reason))
+		l.Link = next
+		return ok
+	})
+	return n, err
+}
+
+// TakeUp makes a link that was given up due again. It returns fault.Conflict
+// where nobody gave it up.
+func (db *DB) TakeUp(ctx context.Context, id alert.LinkID, who string) error {
+	n, _, err := db.deskWork(ctx, DeskRequest{Links: []alert.LinkID{id}}, "taken up", "by "+who, func(l *linkRow, now int64) bool {
+		next, ok := l.Link.TakeUp()
+		l.Link = next
+		l.dueFrom(now)
+		return ok
+	})
+	if err == nil && n == 0 {
+		return fault.New(fault.Conflict, fmt.Sprintf("nobody gave up what %s does about alert %s", id.Connector, id.Alert))
+	}
+	return err
+}
+
+// deskWork changes links in transactions of bounded size. change reports whether
+// the link became another; the filter must not find it again then.
+func (db *DB) deskWork(ctx context.Context, r DeskRequest, kind, text string, change func(l *linkRow, now int64) bool) (total int, work []string, err error) {
+	q := ParkedQuery{Connector: r.Connector, Text: r.Text, Limit: retryPage}
+	for {
+		ids := r.Links
+		if r.All {
+			if ids, err = db.parkedIDs(ctx, q); err != nil || len(ids) == 0 {
+				return total, work, db.explain(err, "find parked links")
+			}
+			q.After = &ids[len(ids)-1]
+		}
+		for some := range slices.Chunk(ids, retryPage) {
+			n, due, err := db.deskOnce(ctx, some, kind, text, change)
+			total += n
+			for _, name := range due {
+				if !slices.Contains(work, name) {
+					work = append(work, name)
+				}
+			}
+			if err != nil {
+				return total, work, db.explain(err, "change parked links")
+			}
+		}
+		if !r.All {
+			return total, work, nil
+		}
+	}
+}
+
+func (db *DB) deskOnce(ctx context.Context, ids []alert.LinkID, kind, text string, change func(l *linkRow, now int64) bool) (n int, work []string, err error) {
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		n, work = 0, nil
+		held, err := db.lock(ctx, tx, ids)
+		if err != nil {
+			return err
+		}
+		var events [][]any
+		for _, id := range ids {
+			l := held.rows[id]
+			if l == nil || slices.Contains(held.changed, l) || !change(l, held.now) {
+				continue
+			}
+			held.change(l)
+			events = append(events, eventRow(id.Alert, id.Connector, "", kind, text, l.Wanted))
+			if l.dueAt.Valid {
+				work = append(work, id.Connector)
+			}
+			n++
+		}
+		if err := db.store(ctx, tx, held); err != nil {
+			return err
+		}
+		_, err = db.batch(ctx, tx, db.statements.events, events)
+		return err
+	})
+	return n, work, err
+}
+
+// parkedIDs names the links that a filter finds.
+func (db *DB) parkedIDs(ctx context.Context, q ParkedQuery) ([]alert.LinkID, error) {
+	text, args := q.text()
+	_, rest, _ := strings.Cut(text, " FROM ")
+	var ids []alert.LinkID
+	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
+		var id alert.LinkID
+		err := rows.Scan(&id.Alert, &id.Connector, &id.Side)
+		ids = append(ids, id)
+		return err
+	}, "SELECT link.alert_id, link.connector, link.side FROM "+rest, args...)
+	return ids, err
+}
+
+// likely is the LIKE pattern of a text anywhere, in any case.
+func likely(text string) string { return "%" + likeEscape.Replace(strings.ToLower(text)) + "%" }
