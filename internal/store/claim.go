@@ -101,7 +101,7 @@ func (db *DB) Expire(ctx context.Context, t ha.Term, stuck []alert.ClaimID, hold
 		ids[i] = id.String()
 	}
 	rest := max(hold.Until-t.Age(), 0)
-	n, err := db.alone(ctx, expireText, fenceArgs(t, strings.Join(ids, " "), hold.Epoch, microsUp(hold.Until), microsUp(rest))...)
+	n, err := db.alone(ctx, db.statements.expire, fenceArgs(t, strings.Join(ids, " "), hold.Epoch, microsUp(hold.Until), microsUp(rest))...)
 	if err != nil || n > 0 {
 		return int(n), db.explain(err, "expire claims of connector "+t.Connector)
 	}

@@ -139,6 +139,16 @@ func livesAlready(server string, p process) error {
 	return fault.New(fault.Refused, msg).WithNext(next)
 }
 
+// joinServerText enters a server's row, or gives it to a new process.
+const joinServerText = `
+INSERT INTO server (name, address, boot, presence, beat, version, heartbeat_at, promised, high_availability, joined_at)
+SELECT $1, $2, $3, '', 0, $4, now, $5, $6, now FROM clock WHERE true
+ON CONFLICT (name) DO UPDATE SET address = excluded.address, boot = excluded.boot, version = excluded.version,
+	promised = excluded.promised, high_availability = excluded.high_availability,
+	presence = CASE WHEN server.boot = excluded.boot THEN server.presence ELSE '' END,
+	beat = CASE WHEN server.boot = excluded.boot THEN server.beat ELSE 0 END,
+	heartbeat_at = CASE WHEN server.boot = excluded.boot THEN server.heartbeat_at ELSE excluded.heartbeat_at END`
+
 // enter is Join's transaction.
 func (db *DB) enter(ctx context.Context, tx *sql.Tx, j Join, earlier process) error {
 	if err := db.enterGroup(ctx, tx, j); err != nil {
@@ -158,14 +168,7 @@ func (db *DB) enter(ctx context.Context, tx *sql.Tx, j Join, earlier process) er
 	if err := db.checkAlone(ctx, tx, j.Server, j.HighAvailability, connectors); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `
-INSERT INTO server (name, address, boot, presence, beat, version, heartbeat_at, promised, high_availability, joined_at)
-SELECT $1, $2, $3, '', 0, $4, now, $5, $6, now FROM clock WHERE true
-ON CONFLICT (name) DO UPDATE SET address = excluded.address, boot = excluded.boot, version = excluded.version,
-	promised = excluded.promised, high_availability = excluded.high_availability,
-	presence = CASE WHEN server.boot = excluded.boot THEN server.presence ELSE '' END,
-	beat = CASE WHEN server.boot = excluded.boot THEN server.beat ELSE 0 END,
-	heartbeat_at = CASE WHEN server.boot = excluded.boot THEN server.heartbeat_at ELSE excluded.heartbeat_at END`,
+	_, err = tx.ExecContext(ctx, db.statements.joinServer,
 		j.Server, j.Address, j.Boot, j.Version, j.Promised.Microseconds(), oneIf(j.HighAvailability))
 	if err != nil {
 		return err

@@ -42,11 +42,13 @@ func (db *DB) addMemberships(ctx context.Context, tx *sql.Tx, server string, con
 	return nil
 }
 
-func (db *DB) addMembership(ctx context.Context, tx *sql.Tx, connector, server string) error {
-	_, err := tx.ExecContext(ctx, `
+const addLeaseText = `
 INSERT INTO lease (connector, epoch, beat, server, boot, promised, successor, wish, identity, since)
 SELECT $1, 0, 0, '', '', 0, '', '', '', now FROM clock WHERE true
-ON CONFLICT (connector) DO NOTHING`, connector)
+ON CONFLICT (connector) DO NOTHING`
+
+func (db *DB) addMembership(ctx context.Context, tx *sql.Tx, connector, server string) error {
+	_, err := tx.ExecContext(ctx, db.statements.addLease, connector)
 	if err != nil {
 		return err
 	}

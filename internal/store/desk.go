@@ -127,6 +127,6 @@ func (db *DB) Backlog(ctx context.Context) (map[string]Backlog, error) {
 		b.OldestDue = max(time.Duration(oldest)*time.Microsecond, 0)
 		all[connector] = b
 		return err
-	}, backlogText)
+	}, db.statements.backlog)
 	return all, db.explain(err, "count the backlog")
 }

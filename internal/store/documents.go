@@ -64,7 +64,7 @@ func (db *DB) SaveDocument(ctx context.Context, s SaveDocument) (StoredDocument,
 			}
 		}
 		saved.Version, saved.At = current+1, moment(now)
-		return writeDocument(ctx, tx, s, current+1, now)
+		return db.writeDocument(ctx, tx, s, current+1, now)
 	})
 	if err != nil {
 		return StoredDocument{}, db.explain(err, "save the document of connector "+s.Connector)
@@ -72,26 +72,34 @@ func (db *DB) SaveDocument(ctx context.Context, s SaveDocument) (StoredDocument,
 	return saved, nil
 }
 
+const (
+	saveConnectorText = `
+INSERT INTO connector (name, version, polling, tolerance, failback, send_window, settle, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (name) DO UPDATE SET version = excluded.version, polling = excluded.polling, tolerance = excluded.tolerance,
+	failback = excluded.failback, settle = excluded.settle, changed_at = excluded.changed_at,
+	send_window = CASE WHEN connector.send_window > excluded.send_window THEN connector.send_window ELSE excluded.send_window END`
+
+	saveLeaseText = `
+INSERT INTO lease (connector, epoch, beat, server, boot, promised, successor, wish, identity, since)
+SELECT $1, 0, 0, '', '', 0, '', '', identity, $2 FROM history WHERE true ON CONFLICT (connector) DO NOTHING`
+)
+
 // writeDocument stores the document and what availability needs of it. The send
 // window never shrinks there: a server that still runs an older document may be
 // sending within the longer one, and its successor waits for what stands here
 // (rule C4). A shorter window takes effect in what is sent.
-func writeDocument(ctx context.Context, tx *sql.Tx, s SaveDocument, version, now int64) error {
+func (db *DB) writeDocument(ctx context.Context, tx *sql.Tx, s SaveDocument, version, now int64) error {
 	for _, step := range []struct {
 		text string
 		args []any
 	}{
-		{`INSERT INTO connector (name, version, polling, tolerance, failback, send_window, settle, changed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-ON CONFLICT (name) DO UPDATE SET version = excluded.version, polling = excluded.polling, tolerance = excluded.tolerance,
-	failback = excluded.failback, settle = excluded.settle, changed_at = excluded.changed_at,
-	send_window = CASE WHEN connector.send_window > excluded.send_window THEN connector.send_window ELSE excluded.send_window END`,
+		{db.statements.saveConnector,
 			[]any{s.Connector, version, s.Settings.Polling.Microseconds(), s.Settings.Tolerance, string(s.Settings.Failback),
 				s.Settings.Window.Microseconds(), s.Settings.Settle.Microseconds(), now}},
 		{`INSERT INTO connector_version (connector, version, document, who, comment, at) VALUES ($1, $2, $3, $4, $5, $6)`,
 			[]any{s.Connector, version, s.Text, s.Who, s.Comment, now}},
-		{`INSERT INTO lease (connector, epoch, beat, server, boot, promised, successor, wish, identity, since)
-SELECT $1, 0, 0, '', '', 0, '', '', identity, $2 FROM history WHERE true ON CONFLICT (connector) DO NOTHING`,
+		{db.statements.saveLease,
 			[]any{s.Connector, now}},
 	} {
 		if _, err := tx.ExecContext(ctx, step.text, step.args...); err != nil {

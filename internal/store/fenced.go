@@ -65,7 +65,7 @@ WHERE connector = $1 AND parked <> '' AND substr(parked, 1, length($5)) = $5 AND
 
 // Unpark implements forward.Desk.
 func (db *DB) Unpark(ctx context.Context, t ha.Term, prefix string) (int, error) {
-	n, err := db.alone(ctx, unparkText, fenceArgs(t, prefix)...)
+	n, err := db.alone(ctx, db.statements.unpark, fenceArgs(t, prefix)...)
 	if err != nil || n > 0 {
 		return int(n), db.explain(err, "retry parked links of connector "+t.Connector)
 	}

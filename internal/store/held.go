@@ -108,10 +108,12 @@ WHERE link.alert_id = input.alert_id AND link.connector = input.connector AND li
 // addLinksInput has the same columns; a new link is created when it is changed.
 var addLinksInput = writeLinksInput
 
-const addLinksText = `
+const addLinksInto = `
 INSERT INTO link (alert_id, connector, side, stage, ticket, ticket_url, twins, told, delivered, notes_delivered,
 	attempts, failure, parked, skipped, wanted, notes_wanted, heard, claim_id, claim_epoch, hold_epoch, hold_until,
-	evidence, due_at, not_before, created_at, changed_at, delivered_at)
+	evidence, due_at, not_before, created_at, changed_at, delivered_at)`
+
+const addLinksText = `
 SELECT alert_id, connector, side, stage, ticket, ticket_url, twins, told, delivered, notes_delivered,
 	attempts, failure, parked, skipped, wanted, notes_wanted, heard, claim_id, claim_epoch, hold_epoch, hold_until,
 	evidence, due_at, not_before, changed_at, changed_at, delivered_at

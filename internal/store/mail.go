@@ -32,11 +32,11 @@ ON CONFLICT (connector, name) DO NOTHING`
 )
 
 // moveBookmark is the compare-and-swap on a bookmark, fenced.
-func moveBookmark(ctx context.Context, tx *sql.Tx, t ha.Term, name, old, next string) error {
+func (db *DB) moveBookmark(ctx context.Context, tx *sql.Tx, t ha.Term, name, old, next string) error {
 	r, err := tx.ExecContext(ctx, moveBookmarkText, fenceArgs(t, name, old, next)...)
 	if err == nil && old == "" {
 		if n, _ := r.RowsAffected(); n == 0 {
-			r, err = tx.ExecContext(ctx, makeBookmarkText, fenceArgs(t, name, next)...)
+			r, err = tx.ExecContext(ctx, db.statements.makeBookmark, fenceArgs(t, name, next)...)
 		}
 	}
 	if err != nil {
@@ -64,7 +64,7 @@ func (db *DB) Receive(ctx context.Context, t ha.Term, name, old, next string, ne
 	}
 	var unheard map[string]bool
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		if err := moveBookmark(ctx, tx, t, name, old, next); err != nil {
+		if err := db.moveBookmark(ctx, tx, t, name, old, next); err != nil {
 			return err
 		}
 		fresh, err := db.addNews(ctx, tx, t.Connector, news)
@@ -102,16 +102,22 @@ var addNewsInput = []engine.Column{
 	{Name: "at", Type: engine.Int},
 }
 
+const addNewsInto = `
+INSERT INTO news (connector, id, ticket, state, author, text, at, received_at)`
+
 const addNewsText = `
-INSERT INTO news (connector, id, ticket, state, author, text, at, received_at)
 SELECT connector, id, ticket, state, author, text, at, (SELECT now FROM clock) FROM input WHERE true
 ON CONFLICT (connector, id) DO NOTHING RETURNING id`
 
 // addNews stores news and returns those that were not known, in their order.
 func (db *DB) addNews(ctx context.Context, tx *sql.Tx, connector string, news []alert.News) ([]alert.News, error) {
-	rows := make([][]any, len(news))
-	for i, n := range news {
-		rows[i] = []any{connector, n.ID, n.Ticket, n.State, n.Author, n.Text, micros(n.At)}
+	rows := make([][]any, 0, len(news))
+	given := make(map[string]bool, len(news))
+	for _, n := range news {
+		if !given[n.ID] { // a second one of the same id is a repeat
+			given[n.ID] = true
+			rows = append(rows, []any{connector, n.ID, n.Ticket, n.State, n.Author, n.Text, micros(n.At)})
+		}
 	}
 	added := map[string]bool{}
 	err := db.batchEach(ctx, tx, db.statements.addNews, rows, func(rows *sql.Rows) error {
@@ -124,7 +130,7 @@ func (db *DB) addNews(ctx context.Context, tx *sql.Tx, connector string, news []
 	for _, n := range news {
 		if added[n.ID] {
 			fresh = append(fresh, n)
-			delete(added, n.ID) // a second one of the same id is a repeat
+			delete(added, n.ID)
 		}
 	}
 	return fresh, err

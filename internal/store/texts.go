@@ -7,9 +7,13 @@ import (
 	"tieline/internal/store/engine"
 )
 
-// texts are the statements over sets of rows, made once for the engine. Each
-// stands beside its use.
+// texts are the statements made once for the engine: those over sets of rows,
+// and those that some engine writes in its own way. Each stands beside its use.
 type texts struct {
+	expire, unpark, makeBookmark               string
+	joinServer, addLease                       string
+	saveConnector, saveLease                   string
+	backlog                                    string
 	latest, newAlerts, grownAlerts, seenAlerts *engine.Batch
 	wantLinks, tellLinks                       *engine.Batch
 	events, skipEvents                         *engine.Batch
@@ -19,27 +23,60 @@ type texts struct {
 }
 
 func newTexts(e *engine.Engine) texts {
-	text := func(columns []engine.Column, rest string) *engine.Batch {
-		return &engine.Batch{Columns: columns, Text: e.Rows(columns, rest)}
-	}
-	lock := "\n" + e.Statements.ForUpdate
+	one, rows, lock := singles(e), batches(e), "\n"+e.Statements.ForUpdate
 	return texts{
-		latest:      text(latestInput, latestText+lock),
-		newAlerts:   text(newAlertsInput, newAlertsText),
-		grownAlerts: text(grownAlertsInput, grownAlertsText),
-		seenAlerts:  text(seenAlertsInput, seenAlertsText),
-		wantLinks:   text(wantLinksInput, wantLinksText),
-		tellLinks:   text(tellLinksInput, tellLinksText),
-		events:      text(eventsInput, eventsText),
-		skipEvents:  text(skipEventsInput, skipEventsText),
-		lockLinks:   text(lockLinksInput, lockLinksText+lock),
-		writeLinks:  text(writeLinksInput, writeLinksText),
-		addLinks:    text(addLinksInput, addLinksText),
-		record:      text(recordInput, recordText),
-		lockAlerts:  text(lockAlertsInput, lockAlertsText+lock),
-		evaluated:   text(evaluatedInput, evaluatedText),
-		addNews:     text(addNewsInput, addNewsText),
-		byTicket:    text(byTicketInput, byTicketText),
+		expire:        one("expire", expireText),
+		unpark:        one("unpark", unparkText),
+		makeBookmark:  one("make bookmark", makeBookmarkText),
+		joinServer:    one("join server", joinServerText),
+		addLease:      one("add lease", addLeaseText),
+		saveConnector: one("save connector", saveConnectorText),
+		saveLease:     one("save lease", saveLeaseText),
+		backlog:       one("backlog", backlogText),
+
+		latest:      rows("latest alerts", latestInput, "", latestText+lock),
+		newAlerts:   rows("new alerts", newAlertsInput, newAlertsInto, newAlertsText),
+		grownAlerts: rows("grown alerts", grownAlertsInput, "", grownAlertsText),
+		seenAlerts:  rows("seen alerts", seenAlertsInput, "", seenAlertsText),
+		wantLinks:   rows("want links", wantLinksInput, wantLinksInto, wantLinksText),
+		tellLinks:   rows("tell links", tellLinksInput, "", tellLinksText),
+		events:      rows("events", eventsInput, eventsInto, eventsText),
+		skipEvents:  rows("skip events", skipEventsInput, eventsInto, skipEventsText),
+		lockLinks:   rows("lock links", lockLinksInput, "", lockLinksText+lock),
+		writeLinks:  rows("write links", writeLinksInput, "", writeLinksText),
+		addLinks:    rows("add links", addLinksInput, addLinksInto, addLinksText),
+		record:      rows("record", recordInput, "", recordText),
+		lockAlerts:  rows("lock alerts", lockAlertsInput, "", lockAlertsText+lock),
+		evaluated:   rows("evaluated", evaluatedInput, "", evaluatedText),
+		addNews:     rows("add news", addNewsInput, addNewsInto, addNewsText),
+		byTicket:    rows("by ticket", byTicketInput, "", byTicketText),
+	}
+}
+
+// singles returns what chooses a statement's text: the engine's own, else the
+// store's.
+func singles(e *engine.Engine) func(name, text string) string {
+	return func(name, text string) string {
+		if e.Own != nil {
+			if own := e.Own(name, nil); own != "" {
+				return own
+			}
+		}
+		return text
+	}
+}
+
+// batches is the same for statements over rows; into begins an INSERT.
+func batches(e *engine.Engine) func(name string, columns []engine.Column, into, rest string) *engine.Batch {
+	return func(name string, columns []engine.Column, into, rest string) *engine.Batch {
+		b := &engine.Batch{Columns: columns}
+		if e.Own != nil {
+			b.Text = e.Own(name, columns)
+		}
+		if b.Text == "" {
+			b.Text = e.Rows(columns, into, rest)
+		}
+		return b
 	}
 }
 

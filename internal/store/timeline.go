@@ -30,8 +30,10 @@ var eventsInput = []engine.Column{
 	{Name: "ticket", Type: engine.Text},
 }
 
+const eventsInto = `
+INSERT INTO timeline (alert_id, connector, at, server, epoch, kind, text, endpoint, took, revision, ticket)`
+
 const eventsText = `
-INSERT INTO timeline (alert_id, connector, at, server, epoch, kind, text, endpoint, took, revision, ticket)
 SELECT alert_id, connector, (SELECT now FROM clock), server, epoch, kind, text, endpoint, took, revision, ticket
 FROM input`
 

@@ -7,7 +7,8 @@
 // engine's migrations create the view "clock" (its column now is microseconds
 // since 1970 UTC by the database's clock) and the view "history" (its column
 // identity names the history of the database, rule L8). Parameters are written
-// $1, $2, ... for every engine.
+// $1, $2, ... for every engine; where a driver wants others, package param gives
+// each statement its markers once.
 package engine
 
 import (
@@ -47,9 +48,15 @@ type Engine struct {
 
 	// Classify says what an error of the driver means.
 	Classify func(error) Class
-	// Rows returns the text of "WITH input (columns) AS (...) rest": a statement
-	// over a set of rows, which Run then executes.
-	Rows func(columns []Column, rest string) string
+	// Rows returns the text of a statement over a set of rows, which Run then
+	// executes: "WITH input (columns) AS (...)" and the statement. into is what an
+	// INSERT has before its query ("INSERT INTO t (columns)"), "" of any other;
+	// engines differ in whether it stands before WITH or after.
+	Rows func(columns []Column, into, rest string) string
+	// Own returns the text of a statement that this engine writes in full, by the
+	// store's name of it; "" means that the store's text serves. The columns are
+	// those of a Batch, else nil. Nil where every statement of the store serves.
+	Own func(name string, columns []Column) string
 	// Run executes such a statement over the rows in the transaction, with as few
 	// round trips as the engine needs. It returns how many rows were affected.
 	Run func(ctx context.Context, tx *sql.Tx, b *Batch, rows [][]any) (int64, error)
@@ -63,6 +70,10 @@ type Engine struct {
 	// management group as the JSON object coord.Decode reads.
 	Coordination Coordination
 	GroupQuery   string
+	// Nudged says that the engine carries no wake-ups between processes, and the
+	// store nudges the other servers over HTTP instead: Coordination's Listen and
+	// Announce are not called.
+	Nudged bool
 	// TellsLeases says that a change of a lease by the coordinator wakes every
 	// process, this one included, in the very transaction that makes it.
 	TellsLeases bool

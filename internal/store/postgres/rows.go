@@ -20,7 +20,7 @@ var arrayTypes = map[engine.Type]string{
 
 // rows makes the input one array parameter per column: a statement is one round
 // trip and one plan, whatever the number of rows.
-func rows(columns []engine.Column, rest string) string {
+func rows(columns []engine.Column, into, rest string) string {
 	names := make([]string, len(columns))
 	arrays := make([]string, len(columns))
 	for i, c := range columns {
@@ -28,7 +28,7 @@ func rows(columns []engine.Column, rest string) string {
 		arrays[i] = fmt.Sprintf("$%d::%s", i+1, arrayTypes[c.Type])
 	}
 	return "WITH input (" + strings.Join(names, ", ") + ") AS (SELECT * FROM unnest(" +
-		strings.Join(arrays, ", ") + "))\n" + rest
+		strings.Join(arrays, ", ") + "))\n" + into + rest
 }
 
 func run(ctx context.Context, tx *sql.Tx, b *engine.Batch, rows [][]any) (int64, error) {
