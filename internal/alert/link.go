@@ -109,6 +109,19 @@ func (l Link) Due() bool {
 	return l.Stage != Settled || l.Delivered < l.Wanted || l.NotesDelivered < l.NotesWanted
 }
 
+// Finished reports whether nothing is left to be done or found out about the
+// link's counterpart: whoever forgets the link then breaks no rule. It is at rest
+// with no claim, hold or evidence, or was skipped where nothing is in doubt.
+func (l Link) Finished() bool {
+	if l.Claim.ID != uuid.Nil || l.Hold.Epoch != 0 || l.Evidence != "" || l.Parked != "" {
+		return false
+	}
+	if l.Skipped != "" {
+		return l.Stage == Fresh || l.Stage == Settled
+	}
+	return !l.Due()
+}
+
 // TermView is what a term knows when it claims; all of it is of its own clock.
 type TermView struct {
 	Epoch int64
