@@ -1,15 +1,10 @@
 package main
 
-import "slices"
-
-// mutations break each rule, in the order of the rules.
-var mutations = slices.Concat(claimMutations, leaseMutations, safeguards, waits)
-
 // claimMutations break rules C1 to C10.
 var claimMutations = []mutation{
 	{rule: "C1", broken: "the model's claim statement compares no epoch", edits: []edit{{simDir + "links.go",
 		"if !r.names(q.Term) {\n\t\t\treturn 0, forward.ErrDeposed\n\t\t}\n\t\tn, now", "n, now"}}},
-	{rule: "C1", broken: "a claimed link may be claimed again", edits: []edit{{alertDir + "link.go",
+	{rule: "C1", broken: "a claimed link may be claimed again", quick: true, edits: []edit{{alertDir + "link.go",
 		"!l.Due() || l.Claim.ID != uuid.Nil {\n\t\treturn false\n\t}\n\tswitch l.Hold.Epoch", "!l.Due() {\n\t\treturn false\n\t}\n\tswitch l.Hold.Epoch"}}},
 	{rule: "C1", broken: "the newest revision counts as delivered, not the one that was read", edits: []edit{{alertDir + "link.go",
 		"l.Progress = o.Progress\n", "l.Progress = o.Progress\n\tif o.Answered {\n\t\tl.Delivered = l.Wanted\n\t}\n"}}},
@@ -17,7 +12,7 @@ var claimMutations = []mutation{
 		"\tif err == nil && got == 0 {\n\t\treturn 0, nil\n\t}\n", "\tif err != nil || got == 0 {\n\t\treturn 0, err\n\t}\n"}}},
 	{rule: "C3", broken: "the send window starts when the claim is answered", edits: []edit{{forwardDir + "claimer.go",
 		"\tnow := time.Now()\n\tfor _, w := range work {", "\tnow := time.Now()\n\tstart = c.term.Clock().Now()\n\tfor _, w := range work {"}}},
-	{rule: "C3", broken: "the send window is not checked before a send", edits: []edit{{forwardDir + "send.go",
+	{rule: "C3", broken: "the send window is not checked before a send", quick: true, edits: []edit{{forwardDir + "send.go",
 		"return t.term.Clock().Now().Since(j.claimed) < gear.startable()", "return true"}}},
 	{rule: "C3", broken: "the window is measured by a clock that stands still in a suspend", edits: []edit{{haDir + "clock.go",
 		"return max(i.Boot-earlier.Boot, i.Wall.Sub(earlier.Wall), 0)", "return max(i.Boot-earlier.Boot, 0)"}}},
@@ -33,7 +28,7 @@ var claimMutations = []mutation{
 		"\tdefault:\n\t\treturn v.Swept\n", "\tdefault:\n\t\treturn true\n"}}},
 	{rule: "C4", broken: "a claim stuck at the same Active is never recovered", edits: []edit{{forwardDir + "sweep.go",
 		"return s.recover(ctx)", "s.check = time.Now().Add(time.Hour)\n\t\treturn false, nil"}}},
-	{rule: "C5", broken: "an outcome is recorded whichever claim the link carries", edits: []edit{{alertDir + "link.go",
+	{rule: "C5", broken: "an outcome is recorded whichever claim the link carries", quick: true, edits: []edit{{alertDir + "link.go",
 		"if l.Claim.ID != o.Claim {", "if false {"}}},
 	{rule: "C5", broken: "the answer of a replaced claim's owner is dropped", edits: []edit{{alertDir + "link.go",
 		"\t\tif !o.Answered {\n\t\t\treturn l, Dropped\n\t\t}", "\t\treturn l, Dropped"}}},
@@ -49,7 +44,7 @@ var claimMutations = []mutation{
 		"\tif v.Link.Stage == alert.Uncertain {\n\t\tv.Link.Stage, v.Settle = alert.Looked, true", "\tif v.Link.Stage == alert.Uncertain {\n\t\tv.Link.Stage = alert.Looked"}}},
 	{rule: "C6", broken: "a create after an uncertain one is not looked at once more", edits: []edit{{forwardDir + "after.go",
 		"first := v.Link.Stage == alert.Fresh", "first := true"}}},
-	{rule: "C6", broken: "an update whose outcome is unknown is not read back", edits: []edit{{forwardDir + "failure.go",
+	{rule: "C6", broken: "an update whose outcome is unknown is not read back", quick: true, edits: []edit{{forwardDir + "failure.go",
 		"\tdefault:\n\t\tv.Link.Stage, v.Settle = alert.Verify, true", "\tdefault:\n\t\tv.Link.Delivered = v.Draft.Revision"}}},
 	{rule: "C6", broken: "an update is read back before a late one can have been carried out", edits: []edit{{forwardDir + "failure.go",
 		"\tdefault:\n\t\tv.Link.Stage, v.Settle = alert.Verify, true", "\tdefault:\n\t\tv.Link.Stage = alert.Verify"}}},

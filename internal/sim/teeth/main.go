@@ -1,13 +1,19 @@
-// Command teeth breaks each rule of the protocol in turn, in the source that
-// ships, and shows which check notices.
+// Command teeth removes the protocol's rules from the source, one at a time, and
+// shows which check notices.
 //
-//	go run ./internal/sim/teeth [-only C4] [-schedules 4000]
+//	go run ./internal/sim/teeth                 # all of them; nice -n 15 is kind to others
+//	go run ./internal/sim/teeth -only C4,L8     # some, with every check that notices: -all
+//	go run ./internal/sim/teeth -quick          # a handful, in less than a minute
+//	go run ./internal/sim/teeth -results FILE   # keep what is done: an interrupted run goes on
+//	go run ./internal/sim/teeth -table FILE     # write the table for people: TABLE.md
 //
 // A mutation is compiled into the tests through an overlay; the tree itself is
-// never touched. For each the unit tests of the package, the exhaustive
-// exploration, the availability scenes and the seeded schedules are run, and a
-// table says which of them failed and how soon. A mutation that nothing notices
-// makes the command fail, and so does one whose text is not found exactly once.
+// never touched. For each, the unit tests of the package are run, and then the
+// exhaustive exploration, the availability scenes and the seeded schedules, until
+// one of those has noticed; for a mutation of SQL, the conformance suites on
+// SQLite. Each check is bounded. A mutation that nothing notices makes the command
+// fail, unless the table says why nothing can; and so does one whose text is not
+// found exactly once.
 package main
 
 import (
@@ -25,10 +31,13 @@ func main() {
 	o := options{}
 	flag.StringVar(&o.only, "only", "", "rules, or parts of what is broken, to try; separated by commas; empty = all")
 	flag.IntVar(&o.schedules, "schedules", 4000, "schedules at most for each mutation")
-	flag.BoolVar(&o.all, "all", false, "run every check, also after one of the simulation has noticed")
+	flag.BoolVar(&o.all, "all", false, "run every check, also after one has noticed")
 	flag.BoolVar(&o.units, "units", false, "run only the unit tests of the package that is broken, where it has some")
+	flag.BoolVar(&o.quick, "quick", false, "try only a handful, one of each kind")
 	flag.BoolVar(&o.check, "check", false, "only look whether every mutation still applies")
 	flag.BoolVar(&o.verbose, "v", false, "show what the failing checks say")
+	flag.StringVar(&o.results, "results", "", "file for results as they come; what it has of this source is not tried again")
+	flag.StringVar(&o.document, "table", "", "file to write the whole table to, as Markdown")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -44,8 +53,11 @@ type options struct {
 	schedules int
 	all       bool
 	units     bool
+	quick     bool
 	check     bool
 	verbose   bool
+	results   string
+	document  string
 
 	root string // of the module
 	work string // for overlays and test programs
@@ -65,27 +77,60 @@ func (o *options) run(ctx context.Context) error {
 	if err := o.applicable(chosen); err != nil || o.check {
 		return err
 	}
-	if err := o.baseline(ctx, chosen); err != nil {
-		return err
-	}
-	return o.table(ctx, chosen)
+	return o.try(ctx, chosen)
 }
 
-// chosen are the mutations that -only names.
-func (o *options) chosen() []mutation {
-	if o.only == "" {
-		return mutations
+// try runs the checks for each mutation, and sums up.
+func (o *options) try(ctx context.Context, chosen []mutation) error {
+	began := time.Now()
+	known, err := o.load()
+	if err != nil {
+		return err
 	}
+	defer known.close()
+	if err := o.baseline(ctx, known.missing(chosen)); err != nil {
+		return err
+	}
+	var rows []row
+	for _, m := range chosen {
+		r, ok := known.row(m)
+		if !ok {
+			if r, err = o.noticed(ctx, m); err == nil {
+				err = known.add(r)
+			}
+			if err != nil {
+				return fmt.Errorf("%s, %s: %w", m.rule, m.broken, err)
+			}
+		}
+		fmt.Println(r)
+		rows = append(rows, r)
+	}
+	if o.document != "" {
+		if err := o.write(ctx, rows); err != nil {
+			return err
+		}
+	}
+	return sum(rows, time.Since(began))
+}
+
+// chosen are the mutations that -only and -quick name.
+func (o *options) chosen() []mutation {
 	var out []mutation
 	for _, m := range mutations {
-		for part := range strings.SplitSeq(o.only, ",") {
-			if m.rule == part || strings.Contains(m.broken, part) {
-				out = append(out, m)
-				break
-			}
+		if (o.only == "" || m.isOneOf(o.only)) && (!o.quick || m.quick) {
+			out = append(out, m)
 		}
 	}
 	return out
+}
+
+func (m mutation) isOneOf(names string) bool {
+	for part := range strings.SplitSeq(names, ",") {
+		if m.rule == part || strings.Contains(m.broken, part) {
+			return true
+		}
+	}
+	return false
 }
 
 // applicable checks that every mutation's text is where it should be, once.
@@ -108,14 +153,14 @@ func (o *options) baseline(ctx context.Context, ms []mutation) error {
 	done := map[string]bool{}
 	for _, m := range ms {
 		for _, c := range m.checks(o) {
-			if c.pkg == "internal/sim" && c.name == "schedules" {
+			if c.name == "schedules" {
 				c.flags = []string{"-sim.schedules=300", "-sim.stop=1"}
 			}
 			if done[c.key()] || ctx.Err() != nil {
 				continue
 			}
 			done[c.key()] = true
-			r := o.try(ctx, c, "")
+			r := o.runCheck(ctx, c, "")
 			if r.caught || r.broken != "" {
 				return fmt.Errorf("%s fails on the source as it is:\n%s%s", c.key(), r.broken, r.text)
 			}
@@ -124,61 +169,38 @@ func (o *options) baseline(ctx context.Context, ms []mutation) error {
 	return ctx.Err()
 }
 
-// table tries the mutations and prints a line for each.
-func (o *options) table(ctx context.Context, ms []mutation) error {
-	fmt.Printf("| %-4s | %-78s | %s |\n|------|%s|-------------|\n", "rule", "broken", "noticed by", strings.Repeat("-", 80))
-	var missed []string
-	for _, m := range ms {
-		noticed, err := o.noticed(ctx, m)
-		if err != nil {
-			return fmt.Errorf("%s, %s: %w", m.rule, m.broken, err)
-		}
-		if len(noticed) == 0 {
-			missed = append(missed, m.rule+": "+m.broken)
-			noticed = []string{"NOT CAUGHT"}
-		}
-		fmt.Printf("| %-4s | %-78s | %s |\n", m.rule, m.broken, strings.Join(noticed, "; "))
-	}
-	if len(missed) > 0 {
-		return fmt.Errorf("%d of %d mutations were not caught:\n  %s", len(missed), len(ms), strings.Join(missed, "\n  "))
-	}
-	fmt.Printf("\nall %d mutations were caught\n", len(ms))
-	return nil
-}
-
-// noticed returns which checks notice a mutation.
-func (o *options) noticed(ctx context.Context, m mutation) ([]string, error) {
+// noticed tries a mutation and returns which checks notice it.
+func (o *options) noticed(ctx context.Context, m mutation) (row, error) {
+	began := time.Now()
+	out := row{Rule: m.rule, Broken: m.broken, Excuse: m.excuse}
 	files, err := o.mutate(m)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	overlay, err := o.overlay(files)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	var out []string
 	for _, c := range m.checks(o) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		r := o.try(ctx, c, overlay)
-		if r.broken != "" {
-			return nil, fmt.Errorf("the mutation does not compile: %s", r.broken)
-		}
-		if o.verbose && r.caught {
+		r := o.runCheck(ctx, c, overlay)
+		switch {
+		case ctx.Err() != nil:
+			return out, ctx.Err()
+		case r.broken != "":
+			return out, fmt.Errorf("it cannot be tried: %s", r.broken)
+		case c.must && !r.caught:
+			out.By = nil // that another check may notice is not enough
+			return out, nil
+		case r.caught && o.verbose:
 			fmt.Fprintln(os.Stderr, r.text)
 		}
-		if c.must && !r.caught {
-			return nil, nil
-		}
 		if r.caught {
-			out = append(out, fmt.Sprintf("%s (%s)", c.name, r.how))
+			out.By = append(out.By, catch{Check: c.name, How: r.how})
 			if !o.all && c.decisive {
 				break
 			}
 		}
 	}
+	out.Seconds = time.Since(began).Seconds()
 	return out, nil
 }
-
-func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -12,6 +13,8 @@ type mutation struct {
 	broken string
 	edits  []edit
 	by     string // tests of the edited package that must notice, as a pattern; "" = any check will do
+	excuse string // why nothing can notice, and why the line is there all the same; "" = it must be noticed
+	quick  bool   // one of the few that -quick tries
 }
 
 // edit replaces a text that occurs once in a file.
@@ -23,41 +26,89 @@ const (
 	forwardDir = "internal/forward/"
 	simDir     = "internal/sim/"
 	storeDir   = "internal/store/"
+	sqliteDir  = "internal/store/sqlite/"
 )
 
-// checks are the checks to try, in this order: the package's own tests, then
-// the simulation's, of which the one most likely to notice comes first.
+// mutations break each rule, in the order of the rules.
+var mutations = inOrder(claimMutations, claimTexts, leaseMutations, leaseTexts, safeguards, waits)
+
+// inOrder sorts mutations by their rules, and leaves those of one rule as they are.
+func inOrder(tables ...[]mutation) []mutation {
+	all := slices.Concat(tables...)
+	slices.SortStableFunc(all, func(a, b mutation) int { return a.place() - b.place() })
+	return all
+}
+
+// place is the rule's place: C1 to C10, then L1 to L9.
+func (m mutation) place() int {
+	var n int
+	if _, err := fmt.Sscanf(m.rule[1:], "%d", &n); err != nil {
+		panic("teeth: no rule is named " + m.rule)
+	}
+	if m.rule[0] == 'L' {
+		n += 100
+	}
+	return n
+}
+
+// checks are the checks to try, in this order: the package's own tests, which
+// are quick, then those of the simulation, or the conformance suites on a real
+// database, of which the one most likely to notice comes first.
 func (m mutation) checks(o *options) []check {
+	out, units := m.ownTests()
+	switch {
+	case o.units && len(out) > 0:
+		return out
+	case m.touches(storeDir):
+		return append(out, storeChecks()...)
+	}
+	scenes := check{name: "scenes", pkg: simPkg, run: "^TestScene", decisive: true}
+	states := check{name: "exploration", pkg: simPkg, run: "^TestExplore$", decisive: true}
+	schedules := check{name: "schedules", pkg: simPkg, run: "^TestSchedules$", decisive: true,
+		flags: []string{fmt.Sprintf("-sim.schedules=%d", o.schedules), "-sim.stop=1"}}
+	switch {
+	case m.rule[0] == 'L':
+		return append(out, scenes, schedules)
+	case units[path.Clean(alertDir)] || units[path.Clean(forwardDir)]:
+		return append(out, schedules, states)
+	default:
+		return append(out, schedules, scenes)
+	}
+}
+
+const simPkg = "internal/sim"
+
+// ownTests are those of the packages that are edited, but for the simulation's
+// and the store's, which have a column of their own.
+func (m mutation) ownTests() ([]check, map[string]bool) {
 	var out []check
 	units := map[string]bool{}
 	for _, e := range m.edits {
 		pkg := path.Dir(e.file)
-		if strings.HasPrefix(e.file, storeDir) {
-			return []check{{name: "store tests", pkg: "internal/store", run: storeTests()}}
+		if units[pkg] || strings.HasPrefix(e.file, simDir) || strings.HasPrefix(e.file, storeDir) {
+			continue
 		}
-		if !strings.HasPrefix(e.file, simDir) && !units[pkg] {
-			units[pkg] = true
-			unit := check{name: path.Base(pkg) + " tests", pkg: pkg, run: "."}
-			if m.by != "" {
-				unit.run, unit.must = "^("+m.by+")$", true
-			}
-			out = append(out, unit)
+		units[pkg] = true
+		unit := check{name: path.Base(pkg) + " tests", pkg: pkg, run: "."}
+		if m.by != "" {
+			unit.run, unit.must = "^("+m.by+")$", true
 		}
+		out = append(out, unit)
 	}
-	const sim = "internal/sim"
-	scenes := check{name: "scenes", pkg: sim, run: "^TestScene", decisive: true}
-	schedules := check{name: "schedules", pkg: sim, run: "^TestSchedules$", decisive: true,
-		flags: []string{fmt.Sprintf("-sim.schedules=%d", o.schedules), "-sim.stop=1"}}
-	states := check{name: "exploration", pkg: sim, run: "^TestExplore$", decisive: true}
-	switch {
-	case o.units && len(out) > 0:
-		return out
-	case m.rule[0] == 'L':
-		return append(out, scenes, schedules)
-	case units["internal/alert"] || units["internal/forward"]:
-		return append(out, schedules, states)
-	default:
-		return append(out, schedules, scenes)
+	return out, units
+}
+
+func (m mutation) touches(dir string) bool {
+	return slices.ContainsFunc(m.edits, func(e edit) bool { return strings.HasPrefix(e.file, dir) })
+}
+
+// storeChecks run the conformance suites on SQLite, which needs no server.
+func storeChecks() []check {
+	return []check{
+		{name: "hatest on SQLite", pkg: "internal/store", run: "^TestSQLiteCoordinatorConforms$", decisive: true},
+		{name: "storetest on SQLite", pkg: "internal/store/sqlite", run: "^TestConformance$", decisive: true},
+		{name: "store tests on SQLite", pkg: "internal/store", decisive: true,
+			run: "^Test(BeatAnswers|BeatIsA|OneOfMany|LeaseFollows|RemovedServer|DoubtFollows|Join|Memberships|Wish|RemoveServer).*$/^sqlite$"},
 	}
 }
 

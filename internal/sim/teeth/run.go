@@ -27,16 +27,12 @@ type check struct {
 
 func (c check) key() string { return strings.Join(append([]string{c.pkg, c.run}, c.flags...), " ") }
 
-// checkLimit bounds one check; a mutation that makes the tests hang was noticed.
-const checkLimit = 4 * time.Minute
-
-// limit is the check's; a package's own tests are quick.
-func (c check) limit() time.Duration {
-	if c.decisive {
-		return checkLimit
-	}
-	return checkLimit / 3
-}
+// A check is bounded; a mutation that makes the tests hang was noticed. A
+// package's own tests are quick.
+const (
+	checkLimit = 3 * time.Minute
+	unitLimit  = 45 * time.Second
+)
 
 // result is what a check came to.
 type result struct {
@@ -90,16 +86,20 @@ func (o *options) overlay(files map[string]string) (string, error) {
 	return path, os.WriteFile(path, list, 0o600)
 }
 
-// try compiles and runs a check, with the overlay if one is given.
-func (o *options) try(ctx context.Context, c check, overlay string) result {
+// runCheck compiles and runs a check, with the overlay if one is given.
+func (o *options) runCheck(ctx context.Context, c check, overlay string) result {
 	program, err := o.program(ctx, c.pkg, overlay)
 	if err != nil {
 		return result{broken: err.Error()}
 	}
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, c.limit())
+	limit := checkLimit
+	if !c.decisive {
+		limit = unitLimit
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	flags := append([]string{"-test.run", c.run, "-test.timeout", (c.limit() - 5*time.Second).String()}, c.flags...)
+	flags := append([]string{"-test.run", c.run, "-test.failfast", "-test.timeout", (limit - 5*time.Second).String()}, c.flags...)
 	run := exec.CommandContext(ctx, program, flags...)
 	run.Dir = filepath.Join(o.root, c.pkg)
 	var out bytes.Buffer
@@ -121,7 +121,7 @@ func (o *options) program(ctx context.Context, pkg, overlay string) (string, err
 	if overlay != "" {
 		dir = filepath.Dir(overlay)
 	}
-	path := filepath.Join(dir, filepath.Base(pkg)+".test")
+	path := filepath.Join(dir, strings.ReplaceAll(pkg, "/", "-")+".test")
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
@@ -165,3 +165,5 @@ func head(s string, n int) string {
 	}
 	return s
 }
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
