@@ -49,6 +49,8 @@ type App struct {
 	gate      *intake.Gate
 	intake    *intake.Handler
 	runner    *ha.Runner
+	web       *web
+	setUpLink string // for the first administrator; "" = there is one
 	server    *http.Server
 	listener  net.Listener
 

@@ -67,6 +67,10 @@ func (a *App) Welcome() string {
 	fmt.Fprintf(&b, "Tieline %s, server %s, management group %s\n", Version(), a.cfg.Server, a.cfg.ManagementGroup)
 	fmt.Fprintf(&b, "  address     %s   (/healthz, /readyz, /metrics, /active/CONNECTOR)\n", url)
 	fmt.Fprintf(&b, "  database    %s\n", a.cfg.DatabaseText())
+	fmt.Fprintf(&b, "  console     %s\n", url)
+	if a.setUpLink != "" {
+		fmt.Fprintf(&b, "  set-up      %s   (makes the first administrator; good for 24 hours)\n", a.setUpLink)
+	}
 	docs := a.known()
 	if len(docs) == 0 {
 		fmt.Fprintf(&b, "  connectors  none yet: tieline connector apply -f FILE\n")

@@ -32,7 +32,7 @@ func (a *App) routes() http.Handler {
 	mux.HandleFunc("GET /active/{connector}", a.active)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{ErrorLog: promLog{a.log}}))
 	mux.HandleFunc("POST /v1/connectors/{connector}/reconcile", a.administrator(a.reconcile))
-	mux.HandleFunc("GET /{$}", a.index)
+	a.web.mount(mux)
 	return mux
 }
 
@@ -87,12 +87,6 @@ func (a *App) active(w http.ResponseWriter, r *http.Request) {
 	default:
 		reply(w, http.StatusServiceUnavailable, status)
 	}
-}
-
-// index is for the person who opens the address in a browser.
-func (a *App) index(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprint(w, a.Welcome())
 }
 
 // reply answers with JSON.

@@ -29,7 +29,9 @@ func (a *App) begin(context.Context) error {
 	})
 	a.lastBeat.Store(time.Now().UnixNano())
 	metrics.Observe(a.registry, (*reader)(a))
+	a.openWeb(ctx)
 	a.server = a.newServer()
+	a.server.RegisterOnShutdown(a.web.console.Close)
 
 	running, release := context.WithCancel(ctx)
 	a.release = release

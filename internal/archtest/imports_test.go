@@ -45,6 +45,11 @@ var allowed = map[string][]string{
 	"internal/access/...": {"access", "fault", "secret"},
 	"internal/api":        {"service/...", "access", "access/...", "alert", "connector", "ha", "fault", "secret"},
 
+	"internal/console":     {"service/...", "access", "access/...", "connector", "connector/edit", "alert", "ha", "fault", "secret"},
+	"internal/service/...": {"store", "access", "alert", "connector", "connector/edit", "ha", "intake", "forward", "remote", "source", "fault", "secret"},
+
+	"internal/service/alerts": {"store", "intake", "forward", "alert", "connector", "ha", "fault"},
+
 	"internal/metrics": {"alert", "ha", "fault"},
 	"internal/ledger":  {"alert"},
 

@@ -1,0 +1,76 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"tieline/internal/access"
+	"tieline/internal/access/guard"
+	"tieline/internal/api"
+	"tieline/internal/config"
+	"tieline/internal/console"
+	"tieline/internal/service/overview"
+	"tieline/internal/store"
+)
+
+// services are what console and API show and change, over one database. They
+// need no server: all of it works while every connector is down.
+type services struct {
+	access   *access.Service
+	overview *overview.Service
+}
+
+// newServices returns the services; server is "" in a process that is none.
+func newServices(db *store.DB, server string, log *slog.Logger) services {
+	return services{
+		access:   access.New(db, server, log),
+		overview: overview.New(db),
+	}
+}
+
+// web is the console and the API of one process.
+type web struct {
+	services services
+	console  *console.Console
+	guard    *guard.Guard
+	routes   []guard.Route
+}
+
+func newWeb(db *store.DB, group store.GroupInfo, cfg config.Config, server string, log *slog.Logger) *web {
+	s := newServices(db, server, log)
+	w := &web{services: s}
+	w.console = console.New(console.Config{
+		Services: console.Services{Overview: s.overview, Access: s.access},
+		Log:      log, Version: Version(), Database: db.Engine(), Group: group.Name,
+	})
+	w.guard = guard.New(guard.Config{Access: s.access, Log: log, Group: group.ID.String(), Page: w.console.Fail})
+	w.routes = append(w.console.Routes(), api.New(api.Services{Access: s.access}, api.Options{Version: Version(), Log: log})...)
+	return w
+}
+
+// mount puts every route behind the guard.
+func (w *web) mount(mux *http.ServeMux) { w.guard.Mount(mux, w.routes) }
+
+// setUp returns the address at which the first administrator is made, "" where
+// there is one.
+func (w *web) setUp(ctx context.Context, base string) (string, error) {
+	token, needed, err := w.services.access.SetUpLink(ctx)
+	if err != nil || !needed {
+		return "", err
+	}
+	return fmt.Sprintf("%s/set-up?token=%s", base, token.Reveal()), nil
+}
+
+// openWeb makes this server's console and API.
+func (a *App) openWeb(ctx context.Context) {
+	a.web = newWeb(a.db, a.group, a.cfg, a.cfg.Server, a.log)
+	var err error
+	a.setUpLink, err = a.web.setUp(ctx, "http://"+a.Addr())
+	if err != nil {
+		a.log.Warn("no set-up link could be made; start the server again for one", "err", err)
+	} else if a.setUpLink != "" {
+		a.log.Info("there is no administrator yet; open the set-up link", "link", a.setUpLink)
+	}
+}

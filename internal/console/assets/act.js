@@ -1,0 +1,193 @@
+// What makes forms and buttons quicker where there is script. Every one of them
+// works without it.
+
+import { morph, parse } from "./morph.js";
+
+const root = document.documentElement;
+root.classList.add("has-script");
+
+const say = (text) => { document.getElementById("say").textContent = text; };
+
+function notice(kind, what, text) {
+  const box = document.createElement("div");
+  box.className = `notice notice-${kind}`;
+  box.id = "notice";
+  box.role = "alert";
+  const strong = document.createElement("strong"), p = document.createElement("p");
+  strong.textContent = what;
+  p.textContent = text;
+  box.append(strong, p);
+  document.getElementById("notice")?.remove();
+  document.getElementById("content").prepend(box);
+}
+
+// show brings the page to what a server answered, in place.
+function show(html, url) {
+  const next = parse(html), content = next.getElementById("content");
+  if (!content) return location.assign(url);
+  const path = new URL(url);
+  if (path.pathname !== location.pathname) return location.assign(url);
+  if (path.search !== location.search) history.replaceState(null, "", url);
+  document.title = next.title;
+  morph(document.getElementById("content"), content);
+  const told = document.getElementById("notice");
+  if (told) say(told.textContent);
+}
+
+// post sends a form without leaving the page.
+async function post(form, submitter) {
+  const data = new URLSearchParams(new FormData(form, submitter));
+  form.ariaBusy = "true";
+  try {
+    const answer = await fetch(submitter?.getAttribute("formaction") || form.action, { method: "POST", body: data });
+    show(await answer.text(), answer.url);
+  } catch {
+    notice("red", "Not sent", "This server could not be reached, so nothing was changed. Try again.");
+  } finally {
+    form.ariaBusy = null;
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("form[data-inplace]")) return;
+  event.preventDefault();
+  form.closest("dialog")?.close();
+  post(form, event.submitter);
+});
+
+// A link with data-confirm leads to a page that asks; here it asks in a dialog.
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest("a[data-confirm]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  try {
+    const answer = await fetch(link.href);
+    const confirm = parse(await answer.text()).querySelector(".confirm");
+    if (!confirm) return location.assign(link.href);
+    ask(document.importNode(confirm, true), link);
+  } catch {
+    location.assign(link.href);
+  }
+});
+
+function ask(confirm, opener) {
+  const dialog = document.createElement("dialog");
+  dialog.className = "dialog";
+  const title = confirm.querySelector("h1, h2");
+  title.id = "confirm-title";
+  dialog.setAttribute("aria-labelledby", title.id);
+  dialog.append(confirm);
+  document.body.append(dialog);
+  dialog.addEventListener("click", (e) => {
+    const back = e.target.closest("[data-cancel]");
+    if (e.target === dialog || back) {
+      e.preventDefault();
+      dialog.close();
+    }
+  });
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    opener.focus();
+  });
+  dialog.showModal();
+  (dialog.querySelector("[data-cancel]") ?? title).focus();
+}
+
+// Copy buttons.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    say("Copied");
+  } catch { // not allowed, or no secure origin: select it instead
+    const code = button.parentElement.querySelector("code, pre");
+    if (code) getSelection().selectAllChildren(code);
+    say("Selected; copy it with the keyboard");
+  }
+});
+
+// The menu of the bar closes when one clicks elsewhere, or presses Escape.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = document.querySelector("details.menu[open]");
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+// The communication order, by keyboard (Alt and an arrow) and by drag. Both
+// press the row's own buttons' form, to a place.
+function move(row, by) {
+  const form = row.querySelector("form[data-move]");
+  if (!form || !by) return;
+  const button = form.querySelector(by < 0 ? "[value='-1']" : "[value='1']");
+  if (Math.abs(by) === 1) {
+    if (!button?.disabled) button.click();
+    return;
+  }
+  const field = document.createElement("input");
+  field.type = "hidden";
+  field.name = "by";
+  field.value = by;
+  form.append(field);
+  form.requestSubmit();
+  field.remove();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (!event.altKey || event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
+  const row = event.target.closest?.("tr[data-place]");
+  if (!row) return;
+  event.preventDefault();
+  move(row, event.key === "ArrowUp" ? -1 : 1);
+});
+
+let dragged;
+
+function overRow(event) {
+  const row = document.elementFromPoint(event.clientX, event.clientY)?.closest("tr[data-place]");
+  return row && row.parentElement === dragged.parentElement ? row : null;
+}
+
+function clearDrop() {
+  for (const el of document.querySelectorAll(".drop-before, .drop-after")) el.classList.remove("drop-before", "drop-after");
+}
+
+document.addEventListener("pointerdown", (event) => {
+  const handle = event.target.closest?.(".handle");
+  if (!handle) return;
+  event.preventDefault();
+  dragged = handle.closest("tr[data-place]");
+  dragged.classList.add("dragging");
+  dragged.closest("[data-live]").dataset.keep = "1";
+  handle.setPointerCapture(event.pointerId);
+});
+
+document.addEventListener("pointermove", (event) => {
+  if (!dragged) return;
+  clearDrop();
+  const row = overRow(event);
+  if (!row || row === dragged) return;
+  const down = Number(row.dataset.place) > Number(dragged.dataset.place);
+  row.classList.add(down ? "drop-after" : "drop-before");
+});
+
+for (const end of ["pointerup", "pointercancel"]) {
+  document.addEventListener(end, (event) => {
+    if (!dragged) return;
+    const row = end === "pointerup" ? overRow(event) : null, from = dragged;
+    from.classList.remove("dragging");
+    delete from.closest("[data-live]").dataset.keep;
+    clearDrop();
+    dragged = undefined;
+    if (row) move(from, Number(row.dataset.place) - Number(from.dataset.place));
+  });
+}

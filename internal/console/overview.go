@@ -1,0 +1,168 @@
+package console
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tieline/internal/access/guard"
+	"tieline/internal/service/overview"
+)
+
+// overviewPage is the management group at a glance.
+type overviewPage struct {
+	Page
+	Attention  []overview.Attention
+	More       int // that many more need a person
+	Connectors []overviewRow
+	Total      int // connectors in the group
+	Found      int // of them, that the filter leaves
+	Filter     overviewFilter
+	Pager      pager
+	Servers    []overview.Server
+	AllServers int
+}
+
+// overviewFilter is what the address asks for.
+type overviewFilter struct {
+	Text      string // part of a connector's or a server's name
+	Attention bool   // only those that need a person
+	Page      int    // from 1
+}
+
+type overviewRow struct {
+	overview.Connector
+	Mark string // "urgent", "attention" or ""
+	Late bool   // its oldest due alert has waited long
+}
+
+// How much one page of the overview shows.
+const (
+	overviewRows      = 40
+	overviewAttention = 8
+	overviewServers   = 12
+)
+
+func (c *Console) overviewRoutes() []guard.Route {
+	return []guard.Route{
+		page("/{$}", c.overview),
+		page("/connectors", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusSeeOther) }),
+	}
+}
+
+func (c *Console) overviewLive() []liveRoute {
+	return []liveRoute{{"GET /{$}", func(r *http.Request) livePage {
+		filter := overviewFilterOf(r.URL.Query())
+		return livePage{
+			template: "overview.html", panels: []string{"attention", "connectors", "servers"},
+			data: func(s overview.State) (any, error) {
+				return overviewOf(c.livePanel(r, s.Snapshot.At), s.Snapshot, filter), nil
+			},
+		}
+	}}}
+}
+
+func (c *Console) overview(w http.ResponseWriter, r *http.Request) {
+	snapshot, err := c.Services.Overview.Read(r.Context())
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	p := c.page(w, r, "Overview", "connectors")
+	p.Live, p.Now = true, snapshot.At
+	c.render(w, r, http.StatusOK, "overview.html", overviewOf(p, snapshot, overviewFilterOf(r.URL.Query())))
+}
+
+func overviewFilterOf(q url.Values) overviewFilter {
+	n, _ := strconv.Atoi(q.Get("page")) // what is no number is the first page
+	return overviewFilter{Text: strings.TrimSpace(q.Get("q")), Attention: q.Get("show") == "attention", Page: max(n, 1)}
+}
+
+// query is the filter as an address has it, for another page of it.
+func (f overviewFilter) query(page int) string {
+	q := url.Values{}
+	if f.Text != "" {
+		q.Set("q", f.Text)
+	}
+	if f.Attention {
+		q.Set("show", "attention")
+	}
+	if page > 1 {
+		q.Set("page", strconv.Itoa(page))
+	}
+	return "?" + q.Encode()
+}
+
+// overviewOf selects what the page shows: what needs a person first, then by name.
+func overviewOf(p Page, s *overview.Snapshot, f overviewFilter) overviewPage {
+	data := overviewPage{Page: p, Attention: s.Attention(), Total: len(s.Connectors), Filter: f, AllServers: len(s.Servers)}
+	data.More = max(0, len(data.Attention)-overviewAttention)
+	data.Attention = data.Attention[:len(data.Attention)-data.More]
+	rows := make([]overviewRow, 0, len(s.Connectors))
+	for _, c := range s.Connectors {
+		row := overviewRow{Connector: c, Late: c.Work.OldestDue > overview.LateAfter}
+		urgency, needs := c.Urgency()
+		switch {
+		case needs && urgency == overview.Urgent:
+			row.Mark = "urgent"
+		case needs:
+			row.Mark = "attention"
+		}
+		if f.fits(row) {
+			rows = append(rows, row)
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b overviewRow) int { return cmp.Compare(rank(a.Mark), rank(b.Mark)) })
+	data.Found = len(rows)
+	data.Pager = newPager(len(rows), f.Page, overviewRows, f.query)
+	data.Connectors = rows[data.Pager.From:data.Pager.To]
+	data.Servers = s.Servers[:min(len(s.Servers), overviewServers)]
+	return data
+}
+
+func (f overviewFilter) fits(row overviewRow) bool {
+	if f.Attention && row.Mark == "" {
+		return false
+	}
+	if f.Text == "" || strings.Contains(strings.ToLower(row.Name), strings.ToLower(f.Text)) {
+		return true
+	}
+	return slices.ContainsFunc(row.Members, func(m overview.Member) bool { return m.Server == f.Text })
+}
+
+func rank(mark string) int {
+	return map[string]int{"urgent": 0, "attention": 1}[mark] + map[bool]int{true: 2}[mark == ""]
+}
+
+// pager says which rows of many a page shows.
+type pager struct {
+	From, To, Of int
+	Newer, Older string // addresses; "" = there is none
+	Page, Pages  int
+}
+
+func newPager(of, page, size int, address func(page int) string) pager {
+	p := pager{Of: of, Pages: max(1, (of+size-1)/size)}
+	p.Page = min(page, p.Pages)
+	p.From = (p.Page - 1) * size
+	p.To = min(of, p.From+size)
+	if p.Page > 1 {
+		p.Newer = address(p.Page - 1)
+	}
+	if p.Page < p.Pages {
+		p.Older = address(p.Page + 1)
+	}
+	return p
+}
+
+// OldestDueAt is when the first in line began to wait, for a time that ticks.
+func (r overviewRow) OldestDueAt(now time.Time) time.Time {
+	if r.Work.OldestDue <= 0 {
+		return time.Time{}
+	}
+	return now.Add(-r.Work.OldestDue)
+}

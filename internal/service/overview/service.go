@@ -1,0 +1,120 @@
+package overview
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tieline/internal/fault"
+	"tieline/internal/ha"
+	"tieline/internal/store"
+)
+
+// Store is what overview needs of the database. Each method is one statement.
+type Store interface {
+	// ReadGroup reads the rows of availability, at one moment.
+	ReadGroup(ctx context.Context) (ha.Group, error)
+	Pulse(ctx context.Context) (store.Pulse, error)
+	Backlog(ctx context.Context) (map[string]store.Backlog, error)
+	// Unheld returns which of the presences nobody holds.
+	Unheld(ctx context.Context, presences []string) (map[string]bool, error)
+	// Listen tells of wake-ups until ctx ends.
+	Listen(ctx context.Context, heard func(topic string)) error
+	// Wake tells all servers.
+	Wake(ctx context.Context, topics ...string)
+}
+
+// Service reads the management group.
+type Service struct {
+	store    Store
+	presence suspicions
+	hub      *Hub
+
+	mu     sync.Mutex
+	last   *Snapshot
+	lastAt time.Time     // when last was read, by this machine
+	offset time.Duration // the database's clock minus this machine's, as last seen
+}
+
+// New returns a service over the store.
+func New(db Store) *Service {
+	s := &Service{store: db, presence: suspicions{since: map[string]time.Time{}}}
+	s.hub = newHub(s)
+	return s
+}
+
+// Hub tells watchers of changes.
+func (s *Service) Hub() *Hub { return s.hub }
+
+// readTime bounds a reading of the group.
+const readTime = 5 * time.Second
+
+// Read reads the management group now. The error is fault.Unavailable when the
+// database does not answer.
+func (s *Service) Read(ctx context.Context) (*Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTime)
+	defer cancel()
+	var r reading
+	var pulse store.Pulse
+	reads, rctx := errgroup.WithContext(ctx)
+	reads.Go(func() (err error) { r.group, err = s.store.ReadGroup(rctx); return })
+	reads.Go(func() (err error) { pulse, err = s.store.Pulse(rctx); return })
+	reads.Go(func() (err error) { r.backlog, err = s.store.Backlog(rctx); return })
+	if err := reads.Wait(); err != nil {
+		return nil, err
+	}
+	r.name, r.now, r.since, r.delivered = pulse.Group, pulse.Now, pulse.Since, pulse.Delivered
+	r.suspect, r.dead = s.presence.look(ctx, s.store, r.group.Servers)
+	snapshot := derive(r)
+	s.keep(snapshot)
+	return snapshot, nil
+}
+
+func (s *Service) keep(snapshot *Snapshot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last, s.lastAt = snapshot, time.Now()
+	s.offset = snapshot.At.Sub(s.lastAt)
+}
+
+// Last returns the latest reading and its age; nil when there was none.
+func (s *Service) Last() (snapshot *Snapshot, age time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last, time.Since(s.lastAt)
+}
+
+// Now is the database's clock as last seen, carried on by this machine's.
+func (s *Service) Now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().Add(s.offset).UTC()
+}
+
+// Connector reads one connector. The error is fault.NotFound when there is none.
+func (s *Service) Connector(ctx context.Context, name string) (Connector, *Snapshot, error) {
+	snapshot, err := s.Read(ctx)
+	if err != nil {
+		return Connector{}, nil, err
+	}
+	c, ok := snapshot.Connector(name)
+	if !ok {
+		return Connector{}, snapshot, NoConnector(name)
+	}
+	return c, snapshot, nil
+}
+
+// NoConnector is the error about a connector that does not exist.
+func NoConnector(name string) error {
+	return fault.New(fault.NotFound, fmt.Sprintf("there is no connector %q", name)).
+		WithNext("The overview lists those there are.")
+}
+
+// Refresh asks every server to look at everything now, and reads the group.
+func (s *Service) Refresh(ctx context.Context) (*Snapshot, error) {
+	s.store.Wake(ctx, store.TopicRefresh)
+	return s.Read(ctx)
+}

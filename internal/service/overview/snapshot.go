@@ -1,0 +1,143 @@
+package overview
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"tieline/internal/ha"
+)
+
+// Snapshot is the management group at a moment. It is shared among readers and
+// never changed.
+type Snapshot struct {
+	At         time.Time // by the database's clock
+	Group      string    // the management group's name
+	Connectors []Connector
+	Servers    []Server
+}
+
+// Connector is one connector at that moment.
+type Connector struct {
+	Name        string
+	Settings    ha.Settings // Version is the current document's
+	Epoch       int64
+	Active      string    // who is, "" = nobody
+	ActiveSince time.Time // when the lease got its holder, or lost it
+	Wish        string    // the server a person asked to be Active, "" = none
+	Members     []Member  // in communication order
+	Work        Work
+}
+
+// Work is what lies before a connector and what it did.
+type Work struct {
+	Due       int64 // waiting, also for back-off
+	InFlight  int64 // claimed
+	Parked    int64
+	OldestDue time.Duration // how long the first in line has been waiting
+	PerMinute int64         // tickets written in the last minute
+}
+
+// Standing says more of a state than its word.
+type Standing string
+
+// The standings that need words beside the state.
+const (
+	Plain       Standing = ""
+	Suspect     Standing = "suspect"      // nobody holds its presence, since a moment ago
+	Draining    Standing = "draining"     // asked to hand over, and still Active
+	NotEligible Standing = "not eligible" // it cannot run the current document
+	Stopped     Standing = "stopped"      // ended as planned
+	Dead        Standing = "known dead"   // nobody holds its presence
+	Silent      Standing = "silent"       // not heard for its promised length
+)
+
+// Member is one server of a connector.
+type Member struct {
+	Server   string
+	Rank     int // 1 is first in communication order
+	State    ha.State
+	Standing Standing
+	Why      string // the standing's reason in words; "" where there is none
+	Runs     int64  // document version; 0 = none yet
+	Eligible bool
+	Reaches  bool   // its last probe of the remote connected
+	Reason   string // what the server said of not being eligible, or not reaching
+	Last     Heartbeat
+}
+
+// Heartbeat is a server's last sign of life.
+type Heartbeat struct {
+	At       time.Time     // by the database's clock
+	Ago      time.Duration // by the same
+	Promised time.Duration // how long it may be silent
+}
+
+// Server is one server of the group.
+type Server struct {
+	Name     string
+	Address  string
+	Version  string
+	On       bool
+	Standing Standing
+	Why      string
+	Last     Heartbeat
+	Active   []string // the connectors it is Active for
+	Serves   int      // how many it is a member of
+	// WithoutPresence: its death shows only by its silence.
+	WithoutPresence bool
+}
+
+// Connector returns the named connector.
+func (s *Snapshot) Connector(name string) (Connector, bool) {
+	i, ok := slices.BinarySearchFunc(s.Connectors, name, func(c Connector, n string) int { return strings.Compare(c.Name, n) })
+	if !ok {
+		return Connector{}, false
+	}
+	return s.Connectors[i], true
+}
+
+// Member returns the named server's place.
+func (c Connector) Member(server string) (Member, bool) {
+	i := slices.IndexFunc(c.Members, func(m Member) bool { return m.Server == server })
+	if i < 0 {
+		return Member{}, false
+	}
+	return c.Members[i], true
+}
+
+// Order is the communication order by name.
+func (c Connector) Order() []string {
+	names := make([]string, len(c.Members))
+	for i, m := range c.Members {
+		names[i] = m.Server
+	}
+	return names
+}
+
+// Next is who would take over if the Active ended now; false when nobody could.
+func (c Connector) Next() (Member, bool) {
+	for _, m := range c.Members {
+		if m.Server != c.Active && m.State == ha.Passive && m.Eligible && m.Standing != Suspect {
+			return m, true
+		}
+	}
+	return Member{}, false
+}
+
+// Others are the members that are not the Active, in order.
+func (c Connector) Others() []Member {
+	return slices.DeleteFunc(slices.Clone(c.Members), func(m Member) bool { return m.Server == c.Active && c.Active != "" })
+}
+
+// Behind counts the live members that run another document version than the
+// current one.
+func (c Connector) Behind() int {
+	n := 0
+	for _, m := range c.Members {
+		if m.State != ha.Offline && m.Runs != c.Settings.Version {
+			n++
+		}
+	}
+	return n
+}
