@@ -36,7 +36,7 @@ const (
 // Run runs the suite.
 func Run(t *testing.T, fresh Fresh) {
 	for _, group := range []map[string]func(*testing.T, Fresh){
-		opening, documents, drafts, accepting, claiming, recording, mail, absences, people, contention, forgetting, random,
+		opening, documents, drafts, accepting, claiming, recording, mail, absences, people, contention, forgetting, accessing, random,
 	} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {
