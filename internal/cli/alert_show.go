@@ -11,7 +11,7 @@ import (
 
 	"tieline/internal/alert"
 	"tieline/internal/app"
-	"tieline/internal/connector"
+	"tieline/internal/service/alerts"
 	"tieline/internal/store"
 )
 
@@ -45,52 +45,23 @@ type explainedAlert struct {
 }
 
 func explainAlert(ctx context.Context, db *store.DB, id alert.ID) (*explainedAlert, error) {
-	detail, err := db.Alert(ctx, id)
+	e, err := alerts.New(db, app.CheckKinds).Show(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	group, err := db.ReadGroup(ctx)
-	if err != nil {
-		return nil, err
-	}
-	backlog, err := db.Backlog(ctx)
-	if err != nil {
-		return nil, err
-	}
-	docs, _, err := db.Documents(ctx)
-	if err != nil {
-		return nil, err
-	}
-	about := circumstances{
-		alert: detail.Alert, group: group, backlog: backlog, now: databaseNow(group),
-		dead: deadServers(ctx, db.Coordinator(), group.Servers),
-	}
-	v := &explainedAlert{alertView: viewAlert(detail.Alert), Absent: map[string]string{}}
-	linked := map[string]bool{}
-	for _, l := range detail.Links {
-		view := viewLink(l)
-		view.Explanation = explainLink(l, about)
-		v.Links = append(v.Links, view)
-		linked[l.Connector] = linked[l.Connector] || l.Side == alert.Remote
-	}
-	for _, d := range docs {
-		if !linked[d.Connector] {
-			v.Absent[d.Connector] = explainDocument(detail.Alert, d)
+	v := &explainedAlert{alertView: viewAlert(e.Alert), Absent: map[string]string{}}
+	for _, l := range e.Links {
+		view := viewLink(l.LinkDetail)
+		view.Explanation = l.Text
+		if l.Retry != "" {
+			view.Explanation += l.Retry + "tieline alert retry " + id.String()
 		}
+		v.Links = append(v.Links, view)
+	}
+	for _, a := range e.Absent {
+		v.Absent[a.Connector] = a.Why
 	}
 	return v, nil
-}
-
-func explainDocument(a alert.Alert, d store.StoredDocument) string {
-	doc, err := connector.Parse([]byte(d.Text), app.CheckKinds)
-	if err != nil {
-		return "Its document cannot be read by this program, which may be older than the servers."
-	}
-	compiled, err := connector.Compile(doc)
-	if err != nil {
-		return "Its document cannot be read by this program, which may be older than the servers."
-	}
-	return explainAbsent(a, compiled)
 }
 
 // text writes the alert for people.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tieline/internal/alert"
+	"tieline/internal/service/alerts"
 	"tieline/internal/store"
 )
 
@@ -26,11 +26,11 @@ func newAlertTimeline(c *command) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			events, err := db.Timeline(cmd.Context(), ids[0])
+			events, err := alerts.New(db).Timeline(cmd.Context(), detail.Alert)
 			if err != nil {
 				return err
 			}
-			return c.printTimeline(withAcceptance(detail.Alert, events))
+			return c.printTimeline(events)
 		}),
 	}
 }
@@ -60,15 +60,6 @@ func (e eventView) way() string {
 		return " (" + took + ")"
 	}
 	return ""
-}
-
-// withAcceptance puts the alert's acceptance first. It is kept on the alert: an
-// event of its own for each would be a second row for every alert.
-func withAcceptance(a alert.Alert, events []store.TimelineEvent) []store.TimelineEvent {
-	accepted := store.TimelineEvent{
-		At: a.AcceptedAt, Server: a.AcceptedBy, Kind: "accepted", Text: "taken in from source " + a.Source, Revision: 1,
-	}
-	return append([]store.TimelineEvent{accepted}, events...)
 }
 
 func (c *command) printTimeline(events []store.TimelineEvent) error {

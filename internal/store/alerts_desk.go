@@ -10,6 +10,7 @@ import (
 
 	"tieline/internal/alert"
 	"tieline/internal/fault"
+	"tieline/internal/forward"
 )
 
 // ParkedQuery says which parked links a person wants to see; zero fields ask nothing.
@@ -87,9 +88,13 @@ func (db *DB) RetryParked(ctx context.Context, r DeskRequest) (n int, work []str
 }
 
 // GiveUp ends parked links for good, because of a person's reason, and returns
-// how many that was possible for (alert.Link.GiveUp).
+// how many that was possible for (alert.Link.GiveUp). A link parked for another
+// reason than a refusal or its attempts may have a ticket that nobody can find.
 func (db *DB) GiveUp(ctx context.Context, r DeskRequest, reason string) (n int, err error) {
 	n, _, err = db.deskWork(ctx, r, "given up", clipText("by "+r.Who+": "+reason), func(l *linkRow, now int64) bool {
+		if forward.CauseOf(l.Parked) == forward.CauseOther {
+			return false
+		}
 		next, ok := l.Link.GiveUp(r.Who, clipText(reason))
 		l.Link = next
 		return ok

@@ -1,0 +1,141 @@
+package alerts
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"tieline/internal/alert"
+	"tieline/internal/fault"
+	"tieline/internal/intake"
+	"tieline/internal/store"
+)
+
+// Desk lists parked links, those of the newest alerts first.
+func (s *Service) Desk(ctx context.Context, q ParkedQuery) ([]ParkedLink, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTime)
+	defer cancel()
+	return s.store.Parked(ctx, q)
+}
+
+// Retry makes the links of some alerts due now, parked or waiting, and returns
+// how many; connector "" is all.
+func (s *Service) Retry(ctx context.Context, who, connector string, ids ...alert.ID) (int, error) {
+	n, err := s.store.Retry(ctx, store.RetryRequest{Connector: connector, Alerts: ids, Who: who})
+	if err != nil || n == 0 {
+		return n, err
+	}
+	names := []string{connector}
+	if connector == "" {
+		if names, err = s.connectors(ctx, ids); err != nil {
+			return n, err
+		}
+	}
+	s.wake(ctx, names)
+	return n, nil
+}
+
+// connectors are those that forward some alert of the list.
+func (s *Service) connectors(ctx context.Context, ids []alert.ID) ([]string, error) {
+	var names []string
+	for _, id := range ids {
+		a, err := s.store.Alert(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range a.Links {
+			names = append(names, l.Connector)
+		}
+	}
+	return names, nil
+}
+
+// RetryParked makes parked links due now and returns how many.
+func (s *Service) RetryParked(ctx context.Context, r DeskRequest) (int, error) {
+	if err := chosen(r); err != nil {
+		return 0, err
+	}
+	n, work, err := s.store.RetryParked(ctx, r)
+	s.wake(ctx, work)
+	return n, err
+}
+
+// GiveUp ends parked links for good and returns how many: those alone that have
+// no ticket and never will. The error is fault.Conflict where there was none.
+func (s *Service) GiveUp(ctx context.Context, r DeskRequest, reason string) (int, error) {
+	if err := chosen(r); err != nil {
+		return 0, err
+	}
+	reason = strings.TrimSpace(reason)
+	if reason == "" {
+		return 0, fault.InvalidInput("giving up needs a reason", []fault.Problem{{Path: "reason", Message: "say why nothing is to be sent"}})
+	}
+	n, err := s.store.GiveUp(ctx, r, reason)
+	if err == nil && n == 0 {
+		return 0, fault.New(fault.Conflict, "none of them can be given up: each has a ticket, or may have one, or is parked no more").
+			WithNext("Retry what may have a ticket: it is looked for first.")
+	}
+	return n, err
+}
+
+func chosen(r DeskRequest) error {
+	if (len(r.Links) == 0) == !r.All {
+		return fault.New(fault.Invalid, "name the parked links, or ask for all of a filter, not both")
+	}
+	return nil
+}
+
+// TakeUp makes what was given up due again.
+func (s *Service) TakeUp(ctx context.Context, who string, id alert.LinkID) error {
+	if err := s.store.TakeUp(ctx, id, who); err != nil {
+		return err
+	}
+	s.wake(ctx, []string{id.Connector})
+	return nil
+}
+
+// mostField bounds an edited field, in bytes.
+const mostField = 64 << 10
+
+// Edit sets fields of an alert (alert.Edits), if it still has the revision that
+// the person saw, and returns it as it is then.
+func (s *Service) Edit(ctx context.Context, who string, id alert.ID, revision int64, values map[string]string) (alert.Alert, error) {
+	var problems []fault.Problem
+	for name, value := range values {
+		if len(value) > mostField {
+			problems = append(problems, fault.Problem{Path: name, Message: fmt.Sprintf("is longer than %d bytes", mostField)})
+		}
+	}
+	if err := fault.InvalidInput("the alert cannot be edited so", problems); err != nil {
+		return alert.Alert{}, err
+	}
+	table, err := s.table(ctx)
+	if err != nil {
+		return alert.Alert{}, err
+	}
+	a, work, err := s.store.EditAlert(ctx, store.AlertEdit{
+		Alert: id, Revision: revision, Values: values, Who: who, Generation: stampOf(table), Route: table.Route,
+	})
+	s.wake(ctx, work)
+	return a, err
+}
+
+// stampOf is the generation an alert is evaluated with: an older one where this
+// program cannot read some document, so that a server that can evaluates it again.
+func stampOf(t *intake.Table) int64 {
+	if len(t.Broken) > 0 {
+		return t.Generation - 1
+	}
+	return t.Generation
+}
+
+func (s *Service) wake(ctx context.Context, connectors []string) {
+	if len(connectors) == 0 {
+		return
+	}
+	topics := make([]string, len(connectors))
+	for i, name := range connectors {
+		topics[i] = store.TopicWork(name)
+	}
+	s.store.Wake(ctx, topics...)
+}

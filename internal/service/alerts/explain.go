@@ -1,0 +1,228 @@
+package alerts
+
+import (
+	"fmt"
+	"time"
+
+	"tieline/internal/alert"
+	"tieline/internal/connector"
+	"tieline/internal/forward"
+	"tieline/internal/ha"
+	"tieline/internal/store"
+)
+
+// Standing is where a link stands, in one word.
+type Standing string
+
+// The standings.
+const (
+	Done    Standing = "delivered" // the other side shows the newest revision
+	Working Standing = "sending"   // claimed
+	Due     Standing = "due"       // will be sent in turn
+	Waiting Standing = "waiting"   // for the next try, or held back
+	Stuck   Standing = "stuck"     // due, and no server is Active
+	Parked  Standing = "parked"    // needs a person, or is tried again by itself much later
+	Skipped Standing = "skipped"   // for good
+)
+
+// Answer says what has become of an alert for one connector.
+type Answer struct {
+	Standing Standing
+	Text     string    // whole sentences: what is, what it means, what happens next
+	Retry    string    // how the text goes on before what retries it; "" = nothing is to be retried
+	Next     time.Time // of the next try, by the database's clock; zero = none is set
+}
+
+// circumstances are what the answer to "why has this alert no ticket?" depends on.
+type circumstances struct {
+	alert   alert.Alert
+	group   ha.Group
+	dead    map[string]bool // servers known dead
+	backlog map[string]store.Backlog
+	now     time.Time // by the database's clock
+}
+
+// explainLink says in plain words what has become of an alert for a connector
+// that forwards it, and what happens next or should be done.
+func explainLink(l store.LinkDetail, c circumstances) Answer {
+	switch {
+	case l.Parked != "":
+		return explainParked(l)
+	case l.Skipped != "":
+		return Answer{Standing: Skipped, Text: fmt.Sprintf("It is not sent, for good: %s.", sentence(l.Skipped))}
+	case !l.Due():
+		return Answer{Standing: Done, Text: explainSettled(l)}
+	}
+	a := explainWait(l, c)
+	a.Text = explainStage(l) + " " + a.Text
+	return a
+}
+
+// explainParked says when a parked link is tried again, by itself or not.
+func explainParked(l store.LinkDetail) Answer {
+	a := Answer{Standing: Parked}
+	switch forward.CauseOf(l.Parked) {
+	case forward.CauseRemote:
+		a.Text = fmt.Sprintf("It is parked: %s. It is tried again by itself after another write there has succeeded, and within %s in any case",
+			sentence(l.Parked), ago(forward.ComebackMost))
+		a.Retry = "; at once: "
+	case forward.CauseDocument:
+		a.Text = fmt.Sprintf("It is parked: %s. It is tried again by itself with the next version of the document of %s", sentence(l.Parked), l.Connector)
+		a.Retry = "; when the cause is mended elsewhere: "
+	default:
+		a.Text = fmt.Sprintf("It is parked and waits for a person: %s", sentence(l.Parked))
+		a.Retry = ". When the cause is mended: "
+	}
+	return a
+}
+
+func explainSettled(l store.LinkDetail) string {
+	when := ""
+	if !l.DeliveredAt.IsZero() {
+		when = ", since " + stamp(l.DeliveredAt)
+	}
+	switch {
+	case l.Side == alert.Source:
+		return fmt.Sprintf("The source shows the ticket's state%s.", when)
+	case l.Ticket == "":
+		return fmt.Sprintf("The remote system has revision %d%s; it has not told a ticket id yet.", l.Delivered, when)
+	default:
+		return fmt.Sprintf("Ticket %s shows revision %d, the newest%s.", l.Ticket, l.Delivered, when)
+	}
+}
+
+// explainStage says what is known about the ticket while something remains to be done.
+func explainStage(l store.LinkDetail) string {
+	switch l.Stage {
+	case alert.Fresh:
+		return "Nothing was sent yet."
+	case alert.Uncertain:
+		return "A create was sent and not answered, so there may be a ticket: it is looked for before another is made."
+	case alert.Looked:
+		return "A create was sent and not answered; one look found no ticket. After the settle time a second look decides."
+	case alert.Verify:
+		return fmt.Sprintf("Ticket %s is there; an earlier write may have come late, so it is read again.", orDash(l.Ticket))
+	case alert.Twins:
+		return fmt.Sprintf("More than one ticket was found; they are being merged into %s.", l.Ticket)
+	default:
+		return fmt.Sprintf("Ticket %s shows revision %d of %d.", orDash(l.Ticket), l.Delivered, l.Wanted)
+	}
+}
+
+// explainWait says what is waited for.
+func explainWait(l store.LinkDetail, c circumstances) Answer {
+	switch {
+	case l.Claim == (alert.Claim{}):
+	case l.ClaimedBy != "":
+		return Answer{Standing: Working, Text: fmt.Sprintf("%s is working on it now (claimed in epoch %d).", l.ClaimedBy, l.Claim.Epoch)}
+	default:
+		return Answer{Standing: Working, Text: fmt.Sprintf(
+			"It is under a claim of epoch %d, whose server is Active no more; after the send window the Active looks what became of it.", l.Claim.Epoch)}
+	}
+	if l.Attempts > 0 && l.DueAt.After(c.now) {
+		return Answer{Standing: Waiting, Next: l.DueAt, Text: fmt.Sprintf("%d tries failed; the next is in %s. The last failure: %s.",
+			l.Attempts, ago(l.DueAt.Sub(c.now)), sentence(l.Failure))}
+	}
+	active := c.active(l.Connector)
+	switch {
+	case active == "":
+		return Answer{Standing: Stuck, Text: fmt.Sprintf("No server is Active for %s: see \"tieline status %s\".", l.Connector, l.Connector)}
+	case c.dead[active]:
+		return Answer{Standing: Stuck, Text: fmt.Sprintf("The process of %s, the last Active of %s, is gone and no other server runs.", active, l.Connector)}
+	case l.DueAt.After(c.now):
+		return Answer{Standing: Waiting, Next: l.DueAt, Text: fmt.Sprintf("It is held back for another %s.", ago(l.DueAt.Sub(c.now)))}
+	}
+	return Answer{Standing: Due, Text: explainTurn(l, c, active)}
+}
+
+// explainTurn says when a link that only waits for its turn is sent.
+func explainTurn(l store.LinkDetail, c circumstances, active string) string {
+	text := fmt.Sprintf("It is due, and %s will send it in turn", active)
+	if b := c.backlog[l.Connector]; b.Due > 1 {
+		text += fmt.Sprintf("; %d links of %s are due, the oldest for %s", b.Due, l.Connector, ago(b.OldestDue))
+	}
+	if l.Failure != "" {
+		text += fmt.Sprintf(". The last failure: %s", sentence(l.Failure))
+	}
+	return text + "."
+}
+
+// active is the connector's Active server; "" = none.
+func (c circumstances) active(connector string) string {
+	for _, m := range c.group.Order(connector) {
+		if ha.StateOf(c.group, connector, m.Server, c.dead) == ha.Active {
+			return m.Server
+		}
+	}
+	return ""
+}
+
+// explainAbsent says why a connector does not forward an alert at all; k is nil
+// when this program cannot read its document.
+func explainAbsent(a alert.Alert, k *connector.Compiled) string {
+	if k == nil {
+		return "Its document cannot be read by this program, which may be older than the servers."
+	}
+	if !takes(k, a.Source) {
+		return fmt.Sprintf("It does not take alerts from source %s.", a.Source)
+	}
+	matches, problem := k.Matches(&a)
+	switch {
+	case problem != "":
+		return fmt.Sprintf("Its subscription cannot be evaluated for this alert, so it does not match: %s", problem)
+	case !matches:
+		return fmt.Sprintf("Its subscription does not match: %s", k.Document().Subscription)
+	case a.Status == alert.Closed:
+		return "Its subscription matches now, but the alert closed before; closed alerts are not taken in afterwards."
+	default:
+		return "Its subscription matches; the Active takes the alert in at its next sweep."
+	}
+}
+
+// databaseNow is the database's clock as a reading of the group shows it.
+func databaseNow(g ha.Group) time.Time {
+	var now time.Time
+	for _, s := range g.Servers {
+		if at := s.HeartbeatAt.Add(s.Silence); at.After(now) {
+			now = at
+		}
+	}
+	if now.IsZero() {
+		return time.Now()
+	}
+	return now
+}
+
+// sentence drops a final stop, so that one can be put.
+func sentence(s string) string {
+	for len(s) > 0 && (s[len(s)-1] == '.' || s[len(s)-1] == '\n') {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// ago writes a duration as people say it: "4s", "2m10s", "3h05m", "12d".
+func ago(d time.Duration) string {
+	switch d = d.Round(time.Second); {
+	case d < 0:
+		return "0s"
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	default:
+		return fmt.Sprintf("%dd", int(d.Hours())/24)
+	}
+}
+
+// stamp writes an instant of the database's clock.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

@@ -1,0 +1,128 @@
+package alerts
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tieline/internal/alert"
+	"tieline/internal/connector"
+	"tieline/internal/ha"
+	"tieline/internal/store"
+)
+
+var now = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+
+// groupWith is a group of servers "one" and "two", of which one is Active.
+func groupWith(silence time.Duration) ha.Group {
+	servers := []ha.Server{
+		{Name: "one", Boot: "b1", HeartbeatAt: now.Add(-silence), Silence: silence, Promised: 90 * time.Second},
+		{Name: "two", Boot: "b2", HeartbeatAt: now.Add(-silence), Silence: silence, Promised: 90 * time.Second},
+	}
+	return ha.Group{
+		Servers:  servers,
+		Members:  []ha.Member{{Connector: "desk", Server: "one", Position: 1}, {Connector: "desk", Server: "two", Position: 2}},
+		Leases:   []ha.Lease{{Connector: "desk", Epoch: 4, Server: "one", Boot: "b1", Promised: 90 * time.Second}},
+		Settings: map[string]ha.Settings{"desk": {}},
+	}
+}
+
+func TestExplainLink(t *testing.T) {
+	claim := alert.Claim{ID: uuid.New(), Epoch: 4}
+	link := func(stage alert.Stage, change func(*store.LinkDetail)) store.LinkDetail {
+		l := store.LinkDetail{Link: alert.NewLink(alert.LinkID{Connector: "desk", Alert: uuid.New(), Side: alert.Remote}, 3)}
+		l.Stage, l.DueAt = stage, now
+		if change != nil {
+			change(&l)
+		}
+		return l
+	}
+	live := circumstances{group: groupWith(time.Second), now: now, backlog: map[string]store.Backlog{"desk": {Due: 7, OldestDue: 65 * time.Second}}}
+	silent := circumstances{group: groupWith(time.Hour), now: now}
+	dead := circumstances{group: groupWith(time.Second), now: now, dead: map[string]bool{"one": true, "two": true}}
+	for _, c := range []struct {
+		name     string
+		link     store.LinkDetail
+		about    circumstances
+		standing Standing
+		says     []string
+	}{
+		{"settled", link(alert.Settled, func(l *store.LinkDetail) { l.Ticket, l.Delivered, l.DeliveredAt = "12", 3, now }), live, Done,
+			[]string{"Ticket 12 shows revision 3, the newest, since 2026-03-04 05:06:07Z."}},
+		{"delivered, ticket not told", link(alert.Settled, func(l *store.LinkDetail) { l.Delivered = 3 }), live, Done, []string{"has not told a ticket id"}},
+		{"the way back", link(alert.Settled, func(l *store.LinkDetail) { l.Side, l.Delivered = alert.Source, 3 }), live, Done, []string{"The source shows"}},
+		{"parked", link(alert.Fresh, func(l *store.LinkDetail) { l.Parked = "tickets 1 and 2 carry the same key." }), live, Parked,
+			[]string{"waits for a person", "the same key. When"}},
+		{"parked by a refusal", link(alert.Fresh, func(l *store.LinkDetail) { l.Parked = "refused: no queue X." }), live, Parked,
+			[]string{"is parked: refused: no queue X. It is", "by itself with the next version of the document of desk", "when the cause is mended elsewhere: "}},
+		{"parked by a mapping", link(alert.Fresh, func(l *store.LinkDetail) { l.Parked = "mapping: fields.a: no" }), live, Parked,
+			[]string{"by itself with the next version"}},
+		{"parked when its attempts ran out", link(alert.Fresh, func(l *store.LinkDetail) { l.Parked = "gave up after 20 attempts: desk: 500" }), live, Parked,
+			[]string{"parked: gave up after 20", "by itself after another write there has succeeded, and within 1h00m", "; at once: "}},
+		{"skipped", link(alert.Fresh, func(l *store.LinkDetail) { l.Skipped = "it closed before it was sent" }), live, Skipped, []string{"not sent, for good", "closed before"}},
+		{"claimed", link(alert.Fresh, func(l *store.LinkDetail) { l.Claim, l.ClaimedBy = claim, "one" }), live, Working, []string{"Nothing was sent yet.", "one is working on it now"}},
+		{"claimed by a server that is gone", link(alert.Fresh, func(l *store.LinkDetail) { l.Claim = claim }), live, Working, []string{"claim of epoch 4", "send window"}},
+		{"the server of an epoch, but no claim", link(alert.Fresh, func(l *store.LinkDetail) { l.ClaimedBy = "one" }), silent, Stuck, []string{"No server is Active for desk"}},
+		{"waits for a retry", link(alert.Fresh, func(l *store.LinkDetail) { l.Attempts, l.Failure, l.DueAt = 2, "timed out.", now.Add(40*time.Second) }), live, Waiting,
+			[]string{"2 tries failed; the next is in 40s", "timed out."}},
+		{"held back", link(alert.Settled, func(l *store.LinkDetail) { l.Ticket, l.DueAt = "12", now.Add(5*time.Minute) }), live, Waiting, []string{"revision 0 of 3", "held back for another 5m00s"}},
+		{"in turn", link(alert.Fresh, nil), live, Due, []string{"one will send it in turn", "7 links of desk are due, the oldest for 1m05s"}},
+		{"an unknown create", link(alert.Uncertain, nil), live, Due, []string{"sent and not answered", "looked for before another is made"}},
+		{"looked once", link(alert.Looked, nil), live, Due, []string{"one look found no ticket"}},
+		{"verify", link(alert.Verify, func(l *store.LinkDetail) { l.Ticket = "9" }), live, Due, []string{"Ticket 9 is there", "read again"}},
+		{"twins", link(alert.Twins, func(l *store.LinkDetail) { l.Ticket = "9" }), live, Due, []string{"merged into 9"}},
+		{"nobody is Active", link(alert.Fresh, nil), silent, Stuck, []string{"No server is Active for desk", "tieline status desk"}},
+		{"every process is gone", link(alert.Fresh, nil), dead, Stuck, []string{"The process of one, the last Active of desk, is gone"}},
+	} {
+		answer := explainLink(c.link, c.about)
+		if answer.Standing != c.standing {
+			t.Errorf("%s: it stands as %q, want %q", c.name, answer.Standing, c.standing)
+		}
+		got := answer.Text + answer.Retry
+		for _, want := range c.says {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: %q does not say %q", c.name, got, want)
+			}
+		}
+	}
+}
+
+func TestExplainAbsent(t *testing.T) {
+	doc, err := connector.Parse([]byte(`
+name: desk
+sources: [{name: shop, kind: generic}]
+remote: {kind: files, settings: {directory: DIR}}
+subscription: severity == "critical" && labels.team == "db"
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := connector.Compile(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	critical := alert.Content{Severity: "critical", Labels: map[string]string{"team": "db"}}
+	for _, c := range []struct {
+		name  string
+		alert alert.Alert
+		says  string
+	}{
+		{"another source", alert.Alert{Source: "other"}, "does not take alerts from source other"},
+		{"no match", alert.Alert{Source: "shop", Content: alert.Content{Severity: "info"}}, "does not match: severity =="},
+		{"no answer", alert.Alert{Source: "shop", Content: alert.Content{Severity: "critical"}}, "cannot be evaluated"},
+		{"closed before", alert.Alert{Source: "shop", Status: alert.Closed, Content: critical}, "closed before"},
+		{"matches by now", alert.Alert{Source: "shop", Status: alert.Open, Content: critical}, "next sweep"},
+	} {
+		if got := explainAbsent(c.alert, compiled); !strings.Contains(got, c.says) {
+			t.Errorf("%s: %q does not say %q", c.name, got, c.says)
+		}
+	}
+}
+
+func TestDatabaseNow(t *testing.T) {
+	if got := databaseNow(groupWith(time.Minute)); !got.Equal(now) {
+		t.Errorf("databaseNow = %s, want %s", got, now)
+	}
+}

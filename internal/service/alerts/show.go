@@ -1,0 +1,150 @@
+package alerts
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tieline/internal/alert"
+	"tieline/internal/connector"
+	"tieline/internal/ha"
+	"tieline/internal/store"
+)
+
+// Explained is an alert with an answer for every connector.
+type Explained struct {
+	alert.Alert
+	Now    time.Time // by the database's clock
+	Links  []Link    // remote before source, by connector
+	Absent []Absence // connectors without a link, by name
+}
+
+// Link is one of an alert's links with what a person asks about it.
+type Link struct {
+	store.LinkDetail
+	Answer
+	Subscription string // of the current document; "" = every alert of its sources, or not known
+	Message      *Message
+}
+
+// Message is what the remote system is told of the alert at the next try, by the
+// current document; Problem says why that cannot be told.
+type Message struct {
+	Version int64 // of the document
+	alert.Draft
+	Problem string
+}
+
+// Absence is a connector that does not forward the alert, and why.
+type Absence struct {
+	Connector string
+	Why       string
+	Listens   bool // it takes alerts from the alert's source
+}
+
+// Show returns an alert with its answers. The error is fault.NotFound when there
+// is none.
+func (s *Service) Show(ctx context.Context, id alert.ID) (*Explained, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTime)
+	defer cancel()
+	detail, err := s.store.Alert(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	w, err := s.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w.about.alert = detail.Alert
+	e := &Explained{Alert: detail.Alert, Now: w.about.now}
+	linked := map[string]bool{}
+	for _, l := range detail.Links {
+		e.Links = append(e.Links, w.link(l))
+		linked[l.Connector] = linked[l.Connector] || l.Side == alert.Remote
+	}
+	slices.SortStableFunc(e.Links, func(a, b Link) int {
+		return cmp.Or(cmp.Compare(a.Connector, b.Connector), cmp.Compare(a.Side, b.Side))
+	})
+	for _, d := range w.stored {
+		if k := w.docs[d.Connector]; !linked[d.Connector] {
+			e.Absent = append(e.Absent, Absence{d.Connector, explainAbsent(detail.Alert, k), k == nil || takes(k, detail.Source)})
+		}
+	}
+	return e, nil
+}
+
+// world is what surrounds an alert.
+type world struct {
+	about  circumstances
+	group  store.GroupInfo
+	stored []store.StoredDocument
+	docs   map[string]*connector.Compiled
+}
+
+// look reads what surrounds alerts.
+func (s *Service) look(ctx context.Context) (*world, error) {
+	w := &world{}
+	reads, ctx := errgroup.WithContext(ctx)
+	reads.Go(func() (err error) { w.group, err = s.store.Group(ctx); return })
+	reads.Go(func() (err error) { w.about.backlog, err = s.store.Backlog(ctx); return })
+	reads.Go(func() (err error) { w.stored, w.docs, _, err = s.documents(ctx); return })
+	reads.Go(func() (err error) {
+		w.about.group, err = s.store.ReadGroup(ctx)
+		if err == nil {
+			w.about.now = databaseNow(w.about.group)
+			w.about.dead, err = s.dead(ctx, w.about.group.Servers)
+		}
+		return
+	})
+	return w, reads.Wait()
+}
+
+// dead finds the servers whose presence nobody holds: their processes are gone.
+func (s *Service) dead(ctx context.Context, servers []ha.Server) (map[string]bool, error) {
+	names := make(map[string]string, len(servers))
+	var presences []string
+	for _, server := range servers {
+		if server.Presence != "" && server.Boot != "" {
+			names[server.Presence] = server.Name
+			presences = append(presences, server.Presence)
+		}
+	}
+	unheld, err := s.store.Unheld(ctx, presences)
+	dead := map[string]bool{}
+	for presence, gone := range unheld {
+		if gone {
+			dead[names[presence]] = true
+		}
+	}
+	return dead, err
+}
+
+// link explains a link and says what is told to its remote.
+func (w *world) link(l store.LinkDetail) Link {
+	explained := Link{LinkDetail: l, Answer: explainLink(l, w.about)}
+	k := w.docs[l.Connector]
+	if l.Side != alert.Remote || k == nil {
+		return explained
+	}
+	explained.Subscription = k.Document().Subscription
+	m := &Message{Version: w.version(l.Connector)}
+	draft, err := k.Draft(&w.about.alert, &l.Link, alert.NewKey(w.group.ID, l.Alert))
+	m.Draft = draft
+	if err != nil {
+		m.Problem = err.Error()
+	}
+	explained.Message = m
+	return explained
+}
+
+func (w *world) version(connector string) int64 {
+	for _, d := range w.stored {
+		if d.Connector == connector {
+			return d.Version
+		}
+	}
+	return 0
+}
