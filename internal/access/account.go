@@ -37,6 +37,7 @@ type Account struct {
 type AccountChange struct {
 	Role     Role
 	Password secret.String // the new hash
+	Base     int64         // the generation it must still have; 0 = any
 }
 
 var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._@+-]{0,99}$`)
@@ -87,42 +88,44 @@ func (s *Service) newAccount(ctx context.Context, name, password string, role Ro
 	return Account{Name: name, Kind: Local, Role: role, Password: hash}, err
 }
 
-// SetRole changes an account's role and ends its sessions. The error is
-// fault.Refused for the last administrator with a password, whom nobody could
-// give the role back.
-func (s *Service) SetRole(ctx context.Context, name string, role Role) (Account, error) {
-	role, err := ParseRole(string(role))
-	if err != nil {
-		return Account{}, err
-	}
-	a, err := s.Account(ctx, name)
-	if err != nil {
-		return Account{}, err
-	}
-	if a.Kind == OIDC {
-		return Account{}, fault.New(fault.Refused, fmt.Sprintf("the role of %s comes from the OpenID provider", a.Name)).
-			WithNext("Change it there; it holds from the next sign-in.")
-	}
-	return s.store.ChangeAccount(ctx, a.Name, AccountChange{Role: role})
+// Change asks for a change of an account; zero fields stay.
+type Change struct {
+	Role     Role
+	Password string
+	Base     int64 // the generation it was decided on; 0 = any
 }
 
-// SetPassword changes an account's password and ends its sessions.
-func (s *Service) SetPassword(ctx context.Context, name, password string) (Account, error) {
+// ChangeAccount changes a local account's role or password and ends its
+// sessions. The error is fault.NotFound, fault.Invalid, fault.Conflict when the
+// account is of another generation by now, and fault.Refused for an account of
+// the OpenID provider and for the last administrator with a password, whom
+// nobody could give the role back.
+func (s *Service) ChangeAccount(ctx context.Context, name string, c Change) (Account, error) {
 	a, err := s.Account(ctx, name)
 	if err != nil {
 		return Account{}, err
 	}
 	if a.Kind == OIDC {
-		return Account{}, fault.New(fault.Refused, fmt.Sprintf("%s signs in at the OpenID provider and has no password here", a.Name))
+		return Account{}, fault.New(fault.Refused, fmt.Sprintf("the role of %s comes from the OpenID provider, and the password is there", a.Name)).
+			WithNext("Change it there; a role holds from the next sign-in.")
 	}
-	if err := CheckPassword(a.Name, password); err != nil {
-		return Account{}, err
+	change := AccountChange{Base: c.Base}
+	if c.Role != "" {
+		if change.Role, err = ParseRole(string(c.Role)); err != nil {
+			return Account{}, err
+		}
+		Remark(ctx, "role %s -> %s", a.Role, c.Role)
 	}
-	hash, err := s.hasher.hash(ctx, password)
-	if err != nil {
-		return Account{}, err
+	if c.Password != "" {
+		if err := CheckPassword(a.Name, c.Password); err != nil {
+			return Account{}, err
+		}
+		if change.Password, err = s.hasher.hash(ctx, c.Password); err != nil {
+			return Account{}, err
+		}
+		Remark(ctx, "new password")
 	}
-	return s.store.ChangeAccount(ctx, a.Name, AccountChange{Password: hash})
+	return s.store.ChangeAccount(ctx, a.Name, change)
 }
 
 // ChangeOwnPassword changes the password of somebody who knows the present one.
@@ -133,7 +136,10 @@ func (s *Service) ChangeOwnPassword(ctx context.Context, name, present, password
 		}
 		return Account{}, err
 	}
-	return s.SetPassword(ctx, name, password)
+	if password == "" {
+		return Account{}, CheckPassword(name, password)
+	}
+	return s.ChangeAccount(ctx, name, Change{Password: password})
 }
 
 // RemoveAccount removes an account and ends its sessions. The error is

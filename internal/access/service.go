@@ -17,7 +17,8 @@ type Accounts interface {
 	// AddAccount stores a new one; fault.Conflict for a name in use.
 	AddAccount(ctx context.Context, a Account) (Account, error)
 	// ChangeAccount changes one, raises its generation and ends its sessions;
-	// fault.Refused when no local administrator would be left.
+	// fault.Conflict when it is not of the change's base, fault.Refused when no
+	// administrator with a password would be left.
 	ChangeAccount(ctx context.Context, name string, c AccountChange) (Account, error)
 	// RemoveAccount removes one with its sessions; fault.Refused likewise.
 	RemoveAccount(ctx context.Context, name string) error

@@ -22,7 +22,9 @@ const (
 )
 
 // SaveSession stores a session.
-func (s *Service) SaveSession(ctx context.Context, n Session) error { return s.store.SaveSession(ctx, n) }
+func (s *Service) SaveSession(ctx context.Context, n Session) error {
+	return s.store.SaveSession(ctx, n)
+}
 
 // Session returns the data of a live session and marks it as used; found is
 // false for one that is unknown, has ended or expired.

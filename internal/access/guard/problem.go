@@ -11,8 +11,8 @@ import (
 	"tieline/internal/fault"
 )
 
-// Problem is an error as the API answers it (RFC 9457, application/problem+json).
-type Problem struct {
+// ProblemDetails are an error as the API answers it (RFC 9457, application/problem+json).
+type ProblemDetails struct {
 	Type   string          `json:"type" doc:"What kind of problem it is; about:blank where the status says it all" example:"about:blank"`
 	Title  string          `json:"title" doc:"The status in words" example:"Conflict"`
 	Status int             `json:"status" doc:"The status again" example:"409"`
@@ -22,11 +22,15 @@ type Problem struct {
 	after  int             // seconds for Retry-After; 0 = none
 }
 
-// ProblemOf makes an error into a problem. Of one that nobody classified it says
-// nothing but that the log has more.
-func ProblemOf(err error) Problem {
+// ProblemOf makes an error into problem details; one that has them already keeps
+// them. Of one that nobody classified it says nothing but that the log has more.
+func ProblemOf(err error) *ProblemDetails {
+	var known *ProblemDetails
+	if errors.As(err, &known) {
+		return known
+	}
 	status := fault.KindOf(err).Status()
-	p := Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: fault.Message(err)}
+	p := &ProblemDetails{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: fault.Message(err)}
 	var f *fault.Error
 	if errors.As(err, &f) {
 		p.Detail, p.Next, p.Errors = f.Msg, f.Next, f.Problems
@@ -36,7 +40,7 @@ func ProblemOf(err error) Problem {
 }
 
 // Header sets what belongs to the problem's status.
-func (p Problem) Header(h http.Header) {
+func (p *ProblemDetails) Header(h http.Header) {
 	if p.after > 0 {
 		h.Set("Retry-After", strconv.Itoa(p.after))
 	}
@@ -44,6 +48,22 @@ func (p Problem) Header(h http.Header) {
 		h.Set("WWW-Authenticate", `Bearer realm="tieline"`)
 	}
 }
+
+// Error implements error, for handlers that answer a status no fault has.
+func (p *ProblemDetails) Error() string { return p.Detail }
+
+// GetStatus is the HTTP status. (The names are those of the API's library.)
+func (p *ProblemDetails) GetStatus() int { return p.Status }
+
+// GetHeaders are the headers that belong to the status.
+func (p *ProblemDetails) GetHeaders() http.Header {
+	h := http.Header{}
+	p.Header(h)
+	return h
+}
+
+// ContentType is what the details are answered as.
+func (p *ProblemDetails) ContentType(string) string { return "application/problem+json" }
 
 // WriteProblem answers an error as a problem.
 func WriteProblem(w http.ResponseWriter, err error) {
