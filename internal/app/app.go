@@ -62,6 +62,8 @@ type App struct {
 	stopping atomic.Bool
 	renewed  map[string]int64 // by connector, the renewal wakeWaiting last woke for; the runner's goroutine only
 
+	forgetAfter time.Duration // from a term's beginning until what is old is removed; 0 = as package retention has it
+
 	background sync.WaitGroup
 	cancel     context.CancelFunc // ends the background
 	release    context.CancelFunc // begins the runner's planned stop

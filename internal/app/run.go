@@ -59,12 +59,13 @@ func (a *App) begin(context.Context) error {
 	return nil
 }
 
-// work is ha.Work: it forwards for the term's connector.
+// work is ha.Work: it forwards for the term's connector, and forgets what is old.
 func (a *App) work(ctx context.Context, t ha.Term) error {
 	u := a.units.get(t.Connector)
 	if u == nil || u.forwarder == nil {
 		return errors.New("this server does not serve connector " + t.Connector)
 	}
+	defer a.forgetBeside(ctx, t, u)()
 	return u.forwarder.Run(ctx, t)
 }
 

@@ -18,7 +18,7 @@ import (
 func (db *DB) Backlogged(ctx context.Context, connector string, limit int) (bool, error) {
 	var n int
 	err := db.engine.Read.QueryRowContext(ctx, `SELECT count(*) FROM
-	(SELECT due_at FROM link WHERE connector = $1 AND due_at IS NOT NULL LIMIT $2) AS some`, connector, limit+1).Scan(&n)
+	(SELECT due_at FROM link WHERE connector = $1 AND due_at IS NOT NULL LIMIT $2) AS waiting`, connector, limit+1).Scan(&n)
 	return n > limit, db.explain(err, "count the backlog of connector "+connector)
 }
 

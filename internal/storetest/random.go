@@ -35,7 +35,8 @@ type model struct {
 	latest map[string]alert.ID
 	alerts map[alert.ID]alert.Alert
 	links  map[alert.LinkID]*modelLink
-	claims []heldClaim // every claim ever made
+	claims []heldClaim        // every claim ever made
+	noted  map[alert.ID]int64 // how often old alerts were seen when that was last noted
 	log    []string
 }
 
@@ -57,13 +58,14 @@ func randomOperations(t *testing.T, fresh Fresh, seed uint64) {
 	m := &model{
 		fixture: f, Rand: rand.New(rand.NewPCG(seed, seed)), term: f.term(tickets, "alpha"),
 		latest: map[string]alert.ID{}, alerts: map[alert.ID]alert.Alert{}, links: map[alert.LinkID]*modelLink{},
+		noted: map[alert.ID]int64{},
 	}
 	operations := []struct {
 		weight int
 		do     func()
 	}{
 		{10, m.accept}, {10, m.claim}, {12, m.record}, {2, m.expire}, {1, m.takeOver}, {4, m.receive},
-		{2, m.suspect}, {2, m.unpark}, {2, m.adopt}, {1, m.note}, {1, m.doubt},
+		{2, m.suspect}, {2, m.unpark}, {2, m.adopt}, {1, m.note}, {1, m.doubt}, {1, m.prune},
 	}
 	var deck []func()
 	for _, o := range operations {

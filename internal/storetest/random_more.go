@@ -228,3 +228,71 @@ func (m *model) doubt() {
 	m.say("doubt under epoch %d", hold.Epoch)
 	m.takeOver()
 }
+
+// prune forgets what package alert says is over. Everything grows old for it,
+// but what is due stays due.
+func (m *model) prune() {
+	m.age(100 * 24 * time.Hour)
+	r, err := m.tryForget(m.term, nil)
+	if err != nil {
+		m.Fatalf("forget: %v", err)
+	}
+	gone := 0
+	for id, a := range m.alerts {
+		if a.Status != alert.Closed || !m.forgettable(id) {
+			continue
+		}
+		if m.latest[a.Key] == id && m.noted[id] != a.Seen {
+			m.noted[id] = a.Seen
+			continue
+		}
+		gone++
+		for _, side := range []alert.Side{alert.Remote, alert.Source} {
+			delete(m.links, alert.LinkID{Connector: tickets, Alert: id, Side: side})
+		}
+		if !m.linked(id) {
+			delete(m.alerts, id)
+			if m.latest[a.Key] == id {
+				delete(m.latest, a.Key)
+			}
+		}
+	}
+	for i := range m.claims { // what a claim of long ago tells of them is dropped
+		m.claims[i].links = slices.DeleteFunc(m.claims[i].links, func(id alert.LinkID) bool { return m.links[id] == nil })
+	}
+	m.say("forgot %d alerts", gone)
+	if r.Alerts != gone {
+		m.Errorf("forgot %d alerts, the model says %d", r.Alerts, gone)
+	}
+}
+
+// forgettable reports whether the connector tickets has no use for a closed
+// alert, and has links to it or nobody has.
+func (m *model) forgettable(id alert.ID) bool {
+	mine := 0
+	for l, link := range m.links {
+		if l.Connector != tickets {
+			continue
+		}
+		if l.Alert == id {
+			mine++
+			if !link.Finished() {
+				return false
+			}
+		}
+		fresh := link.Stage == alert.Fresh && link.Skipped == "" && l.Side == alert.Remote
+		if fresh && m.alerts[l.Alert].Previous == id {
+			return false
+		}
+	}
+	return mine > 0 || !m.linked(id)
+}
+
+func (m *model) linked(id alert.ID) bool {
+	for l := range m.links {
+		if l.Alert == id {
+			return true
+		}
+	}
+	return false
+}
