@@ -1,0 +1,151 @@
+package documents
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"tieline/internal/access"
+	"tieline/internal/alert"
+	"tieline/internal/connector"
+	"tieline/internal/fault"
+	"tieline/internal/ha"
+	"tieline/internal/intake"
+	"tieline/internal/remote"
+	"tieline/internal/secret"
+	"tieline/internal/store"
+)
+
+// Store is what documents need of the database.
+type Store interface {
+	Group(ctx context.Context) (store.GroupInfo, error)
+	ReadGroup(ctx context.Context) (ha.Group, error)
+	Documents(ctx context.Context) (docs []store.StoredDocument, generation int64, err error)
+	Document(ctx context.Context, connector string, version int64) (store.StoredDocument, error)
+	DocumentHistory(ctx context.Context, connector string) ([]store.StoredDocument, error)
+	SaveDocument(ctx context.Context, s store.SaveDocument) (store.StoredDocument, error)
+
+	LatestDraft(ctx context.Context, connector string) (store.Draft, error)
+	DraftRevision(ctx context.Context, connector string, revision int64) (store.Draft, error)
+	Drafts(ctx context.Context) ([]store.Draft, error)
+	SaveDraft(ctx context.Context, d store.Draft) (store.Draft, error)
+	DiscardDraft(ctx context.Context, connector string, revision int64, who string) error
+
+	RecentAlerts(ctx context.Context, sources []string, limit int) ([]alert.Alert, error)
+	LastAccepted(ctx context.Context) (map[string]time.Time, error)
+	HeardStates(ctx context.Context, connector string, limit int) (map[string]int, error)
+	Alert(ctx context.Context, id alert.ID) (store.AlertDetail, error)
+
+	Wake(ctx context.Context, topics ...string)
+}
+
+// Kinds is what the composition root knows of the adapters that are built in.
+type Kinds struct {
+	Check    connector.Check
+	Settings func(*connector.Document) ha.Settings
+	// Notes finds what a valid document leaves weaker than it could be.
+	Notes func(*connector.Document) []fault.Problem
+	// Adapter builds the remote of a document with the secrets of this server.
+	Adapter func(*connector.Document) (remote.Adapter, error)
+	// Resolve reads a secret; nil = secret.Ref.Resolve.
+	Resolve func(secret.Ref) (secret.String, error)
+	Remotes []string // the kinds of remote systems, sorted
+	Sources []string // the kinds of sources, sorted
+}
+
+// Service changes documents. All methods may be called concurrently.
+type Service struct {
+	store Store
+	kinds Kinds
+
+	mu         sync.Mutex
+	generation int64 // of all; 0 = not read yet
+	all        map[string]parsed
+}
+
+// parsed is a stored document that was read before.
+type parsed struct {
+	version int64
+	doc     *connector.Document // nil = this program cannot read it
+}
+
+// New returns a service over the store.
+func New(db Store, kinds Kinds) *Service {
+	if kinds.Resolve == nil {
+		kinds.Resolve = secret.Ref.Resolve
+	}
+	return &Service{store: db, kinds: kinds}
+}
+
+// Kinds returns the kinds of remote systems and of sources.
+func (s *Service) Kinds() (remotes, sources []string) { return s.kinds.Remotes, s.kinds.Sources }
+
+// others returns the current documents of all other connectors, as far as they
+// can be read. They are read again only when a document was applied.
+func (s *Service) others(ctx context.Context, except string) ([]*connector.Document, error) {
+	group, err := s.store.Group(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all == nil || s.generation != group.Generation {
+		if err := s.readAll(ctx); err != nil {
+			return nil, err
+		}
+	}
+	var docs []*connector.Document
+	for name, p := range s.all {
+		if name != except && p.doc != nil {
+			docs = append(docs, p.doc)
+		}
+	}
+	return docs, nil
+}
+
+func (s *Service) readAll(ctx context.Context) error {
+	stored, generation, err := s.store.Documents(ctx)
+	if err != nil {
+		return err
+	}
+	all := make(map[string]parsed, len(stored))
+	for _, d := range stored {
+		p, known := s.all[d.Connector]
+		if !known || p.version != d.Version {
+			p = parsed{version: d.Version}
+			p.doc, _ = connector.Parse([]byte(d.Text)) // one that is wrong by now has nothing to say
+		}
+		all[d.Connector] = p
+	}
+	s.all, s.generation = all, generation
+	return nil
+}
+
+// examine reads a connector's text as far as it goes and finds every problem,
+// also those beside the other connectors' documents.
+func (s *Service) examine(ctx context.Context, name, text string) (*connector.Document, []fault.Problem, error) {
+	others, err := s.others(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	doc, problems := connector.Examine([]byte(text), s.kinds.Check, func(doc *connector.Document) []fault.Problem {
+		found := intake.CheckSources(doc, others)
+		if doc.Name != name && doc.Name != "" {
+			found = append(found, fault.Problem{Path: "name", Message: fmt.Sprintf("this is connector %s; its name cannot be changed, because links, tickets and servers know it by it", name)})
+		}
+		return found
+	})
+	return doc, problems, nil
+}
+
+// allowed refuses a change of where secrets are sent to whoever may not
+// administer: a document that names another remote system beside a secret of the
+// servers would hand it out.
+func (s *Service) allowed(who access.Principal, before, after *connector.Document) error {
+	if who.May(access.Administer) || sameConnections(before, after) {
+		return nil
+	}
+	return fault.New(fault.Forbidden, "the change says where secrets are sent to: endpoints, credentials or settings of the remote system or a source").
+		WithNext("An administrator has to apply it; the draft is kept.")
+}
