@@ -24,6 +24,8 @@ type Config struct {
 	HighAvailability bool     // chosen at set-up: whether other servers may serve the same connectors
 	Connectors       []string // the connectors this server serves; empty = all
 	Log              Log
+	Console          Console
+	OIDC             OIDC
 }
 
 // Database says which database the management group shares.
@@ -51,6 +53,7 @@ func Default() Config {
 		DataDir:         "tieline-data",
 		ManagementGroup: "default",
 		Log:             Log{Level: "info", Format: "text"},
+		OIDC:            defaultOIDC(),
 	}
 }
 

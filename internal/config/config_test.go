@@ -150,6 +150,10 @@ func TestValuesShowWhatApplies(t *testing.T) {
 		"TIELINE_DATA_DIR": "/var/lib/tieline", "TIELINE_DATABASE_URL": "postgres://tl:xxxxx@db/tl", "TIELINE_DATABASE_PASSWORD": "env:TIELINE_DB_PASSWORD",
 		"TIELINE_DATABASE_MIGRATE": "false", "TIELINE_MANAGEMENT_GROUP": "default", "TIELINE_HIGH_AVAILABILITY": "true",
 		"TIELINE_CONNECTORS": "b,a", "TIELINE_LOG_LEVEL": "info", "TIELINE_LOG_FORMAT": "text",
+		"TIELINE_CONSOLE_URL": "https://tieline.example", "TIELINE_CONSOLE_PROXIES": "", "TIELINE_OIDC_ISSUER": "",
+		"TIELINE_OIDC_CLIENT_ID": "", "TIELINE_OIDC_CLIENT_SECRET": "", "TIELINE_OIDC_LABEL": "Sign in with OpenID",
+		"TIELINE_OIDC_SCOPES": "profile,email", "TIELINE_OIDC_NAME_CLAIM": "preferred_username", "TIELINE_OIDC_ROLE_CLAIM": "groups",
+		"TIELINE_OIDC_VIEWERS": "", "TIELINE_OIDC_OPERATORS": "", "TIELINE_OIDC_ADMINS": "",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

@@ -65,6 +65,7 @@ func (l *loader) together() {
 	if l.config.Database.Password != "" && l.config.Embedded() {
 		l.problem("database.password", "is for a database server, but database.url is not set")
 	}
+	l.problems = append(l.problems, l.config.OIDC.problems(l.config.Console)...)
 }
 
 func (l *loader) file(g Given) error {
@@ -138,7 +139,7 @@ func (l *loader) value(s Setting, n *yaml.Node) {
 			l.apply(s, s.Key, n.Value)
 		}
 	case yaml.SequenceNode:
-		if s.Key != "connectors" {
+		if !s.List {
 			l.problem(s.Key, fmt.Sprintf("line %d: must be one value, not a list", n.Line))
 			return
 		}

@@ -18,6 +18,7 @@ type Setting struct {
 	Flag  string // "" = no flag
 	Usage string // one line, for the flag's help
 	Bool  bool
+	List  bool // several values, separated by commas
 	set   func(*Config, string) error
 	get   func(Config) string // for people; without secrets
 }
@@ -47,7 +48,7 @@ var errDatabaseURL = errors.New(`must be "sqlite:/path/tieline.db" or "postgres:
 
 // Settings lists every setting there is, in the order the sample file has them.
 func Settings() []Setting {
-	return []Setting{
+	return append([]Setting{
 		{
 			Key: "server", Flag: "server", Usage: "this server's name in the management group (default: the host's)",
 			set: setServer, get: func(c Config) string { return c.Server },
@@ -85,7 +86,7 @@ func Settings() []Setting {
 			set: setHA, get: func(c Config) string { return strconv.FormatBool(c.HighAvailability) },
 		},
 		{
-			Key: "connectors", Flag: "connectors", Usage: "connectors to serve, separated by commas (default: all)",
+			Key: "connectors", Flag: "connectors", List: true, Usage: "connectors to serve, separated by commas (default: all)",
 			set: setConnectors, get: func(c Config) string { return strings.Join(c.Connectors, ",") },
 		},
 		{
@@ -96,7 +97,7 @@ func Settings() []Setting {
 			Key: "log.format", Flag: "log-format", Usage: "text or json",
 			set: setLogFormat, get: func(c Config) string { return c.Log.Format },
 		},
-	}
+	}, consoleSettings()...)
 }
 
 var nameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
