@@ -46,8 +46,9 @@ func (db *DB) WakeLease(ctx context.Context) {
 }
 
 // Listen calls handle for each topic that is woken here or elsewhere, one call
-// at a time, until ctx ends. Topics woken while handle runs are told once. After
-// wake-ups may have been missed it tells TopicRefresh.
+// at a time, until ctx ends. Topics woken while handle runs are told once. When it
+// has begun to hear the other processes it tells TopicRefresh, because what they
+// woke before went past, and again whenever wake-ups may have been missed.
 func (db *DB) Listen(ctx context.Context, handle func(topic string)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	in := db.wakes.subscribe()

@@ -3,12 +3,16 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// listen starts a listener and returns what it hears.
+// listen starts a listener and returns what it hears once it hears the other
+// processes, which it says by a refresh.
 func listen(t *testing.T, db *DB) <-chan string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -20,11 +24,13 @@ func listen(t *testing.T, db *DB) <-chan string {
 			t.Errorf("listen ended with %v", err)
 		}
 	})
+	if topic := within(t, "the listener's beginning", heard); topic != TopicRefresh {
+		t.Fatalf("heard %q first, want %q", topic, TopicRefresh)
+	}
 	return heard
 }
 
-// until wakes a topic again and again until it is heard: when the listener is
-// ready is not known.
+// until wakes a topic again and again until it is heard.
 func until(t *testing.T, db *DB, topic string, heard <-chan string) {
 	t.Helper()
 	others := map[string]int{}
@@ -135,6 +141,37 @@ func TestWakeFileStartsAnewAndIsFollowed(t *testing.T) {
 	}
 	drain(theirs)
 	until(t, here, "again", theirs)
+}
+
+// TestNoWakeUpIsLost: what several processes wake at once is heard by each of
+// them, or covered by a refresh, also while the file that carries them between
+// processes starts anew again and again.
+func TestNoWakeUpIsLost(t *testing.T) {
+	const wakers, each = 3, 400
+	onBoth(t, func(t *testing.T, url string) {
+		dbs := make([]*DB, wakers)
+		heard := make([]<-chan string, wakers)
+		for i := range dbs {
+			dbs[i] = open(t, url)
+			heard[i] = listen(t, dbs[i])
+		}
+		var all sync.WaitGroup
+		for i, db := range dbs {
+			all.Go(func() {
+				for n := range each {
+					db.Wake(t.Context(), TopicWork(fmt.Sprintf("%d/%d-%s", i, n, strings.Repeat("x", n))))
+				}
+			})
+		}
+		all.Wait()
+		for i := range dbs {
+			for got := 0; got < wakers*each; got++ {
+				if topic := within(t, "a wake-up", heard[i]); topic == TopicRefresh {
+					break // look at everything
+				}
+			}
+		}
+	})
 }
 
 func TestAnnouncementsAreCollected(t *testing.T) {

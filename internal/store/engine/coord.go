@@ -13,8 +13,9 @@ type Coordination interface {
 	// Held reports whether somebody holds a presence.
 	Held(ctx context.Context, presence string) (bool, error)
 	// Listen calls heard for every topic another process (or this one) announced
-	// by Announce, and lost before it tries again after wake-ups may have been
-	// missed. It returns when ctx ends.
+	// by Announce, and missed when it has begun to hear them, as what was announced
+	// before went past, and whenever else announcements may have been missed. It
+	// returns when ctx ends.
 	Listen(ctx context.Context, heard func(topic string), missed func()) error
 	// Announce tells the topics to all processes that listen.
 	Announce(ctx context.Context, topics []string) error

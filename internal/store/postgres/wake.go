@@ -22,14 +22,13 @@ func (c *Coordinator) Announce(ctx context.Context, topics []string) error {
 }
 
 // Listen listens on a connection of its own, and makes a new one when it breaks.
+// It calls missed each time it has begun to listen.
 func (c *Coordinator) Listen(ctx context.Context, heard func(topic string), missed func()) error {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 5*time.Second
-	for broken := false; ; broken = true {
+	for {
 		err := c.listen(ctx, heard, func() {
-			if broken {
-				missed()
-			}
+			missed() // what was notified before
 			pause.Reset()
 		})
 		if ctx.Err() != nil {

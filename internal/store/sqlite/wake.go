@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -19,6 +20,10 @@ import (
 // lost costs time, nothing else.
 const (
 	wakeFile = "wakes"
+	// eraFile grows by a byte whenever the file of wake-ups was started anew. By the
+	// size of that file alone a listener that was slow could not tell that what it
+	// had not read is gone: there may be more again than it had read.
+	eraFile = "wakes.era"
 	// wakeLimit is the size in bytes after which the file starts anew.
 	wakeLimit = 1 << 18
 	// How often a listener looks at the file: where the system tells of each write
@@ -41,8 +46,8 @@ func (c *Coordinator) Announce(_ context.Context, topics []string) error {
 	_, err = f.Write(lines.Bytes()) // one write: lines of two processes do not mix
 	size, sized := f.Seek(0, io.SeekEnd)
 	err = errors.Join(err, sized, f.Close())
-	if size > wakeLimit { // by its name: Windows truncates no file that is open for appending
-		err = errors.Join(err, os.Truncate(f.Name(), 0))
+	if size > wakeLimit {
+		err = errors.Join(err, c.presences.startAnew(f.Name()))
 	}
 	if err != nil {
 		return fmt.Errorf("announce: %w", err)
@@ -50,10 +55,25 @@ func (c *Coordinator) Announce(_ context.Context, topics []string) error {
 	return nil
 }
 
-// Listen reads what is appended from now on. Where it cannot, it says so and
-// tries again: wake-ups are a matter of time.
+// startAnew empties the file of wake-ups: by its name, because Windows truncates
+// no file that is open for appending. The era ends after it, so that whoever has
+// seen the new era knows of every line that was taken away.
+func (p presences) startAnew(path string) error {
+	if err := os.Truncate(path, 0); err != nil {
+		return err
+	}
+	era, err := os.OpenFile(p.era(), os.O_APPEND|os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = era.Write([]byte{'.'})
+	return errors.Join(err, era.Close())
+}
+
+// Listen reads what is appended from now on, and calls missed when it has begun
+// to. Where it cannot, it says so and tries again: wake-ups are a matter of time.
 func (c *Coordinator) Listen(ctx context.Context, heard func(topic string), missed func()) error {
-	for told := ""; ; missed() {
+	for told := ""; ; {
 		err := c.listen(ctx, heard, missed)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -84,10 +104,11 @@ func (c *Coordinator) listen(ctx context.Context, heard func(topic string), miss
 	} else {
 		defer stop()
 	}
-	tail := tail{file: f}
-	if tail.at, err = f.Seek(0, io.SeekEnd); err != nil {
+	tail := tail{file: f, era: c.presences.era()}
+	if err := tail.skip(); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	missed() // what was announced before
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
 	for {
@@ -110,32 +131,58 @@ func (p presences) wakes(flag int) (*os.File, error) {
 	return os.OpenFile(filepath.Join(p.dir, wakeFile), flag|os.O_CREATE, 0o600)
 }
 
+func (p presences) era() string { return filepath.Join(p.dir, eraFile) }
+
 // tail reads the lines appended to a file.
 type tail struct {
 	file *os.File
 	at   int64
+	era  string // the file that grows when this one starts anew
+	eras int64  // its size when it was last looked at
 }
 
 var errRemoved = errors.New("the file of wake-ups was removed")
 
-// read calls heard for each whole line since the last time, and missed when the
-// file started anew in between.
-func (t *tail) read(heard func(line string), missed func()) error {
+// skip goes to the end of the file.
+func (t *tail) skip() error {
+	size, eras, err := t.look()
+	t.at, t.eras = size, eras
+	return err
+}
+
+// look returns the file's size and the size of the era's. The era's is read
+// first: what is taken away between the two is noticed the next time.
+func (t *tail) look() (size, eras int64, err error) {
+	era, err := os.Stat(t.era)
+	switch {
+	case err == nil:
+		eras = era.Size()
+	case !errors.Is(err, fs.ErrNotExist):
+		return 0, 0, err
+	}
 	info, err := t.file.Stat()
+	if err != nil {
+		return 0, 0, err
+	}
+	if shown, err := os.Stat(t.file.Name()); err != nil || !os.SameFile(info, shown) {
+		return 0, 0, errors.Join(errRemoved, err)
+	}
+	return info.Size(), eras, nil
+}
+
+// read calls heard for each whole line since the last time, and missed when
+// lines were taken away in between.
+func (t *tail) read(heard func(line string), missed func()) error {
+	size, eras, err := t.look()
 	if err != nil {
 		return err
 	}
-	if shown, err := os.Stat(t.file.Name()); err != nil || !os.SameFile(info, shown) {
-		return errors.Join(errRemoved, err)
-	}
-	if info.Size() == t.at {
+	if size < t.at || eras != t.eras {
+		t.at, t.eras = size, eras
+		missed() // it covers what is in the file by now
 		return nil
 	}
-	if info.Size() < t.at {
-		t.at = 0
-		missed()
-	}
-	text, err := io.ReadAll(io.NewSectionReader(t.file, t.at, wakeLimit))
+	text, err := io.ReadAll(io.NewSectionReader(t.file, t.at, size-t.at))
 	if err != nil {
 		return err
 	}
