@@ -23,6 +23,12 @@ func (s *Service) SetUpLink(ctx context.Context) (token secret.String, needed bo
 	return token, true, s.store.AddSetUp(ctx, hashOf(token.Reveal()), SetUpTime)
 }
 
+// NeedsSetUp reports whether there is no administrator with a password yet.
+func (s *Service) NeedsSetUp(ctx context.Context) (bool, error) {
+	exists, err := s.store.HasAdmin(ctx)
+	return err == nil && !exists, err
+}
+
 var errSetUp = fault.New(fault.Forbidden, "this set-up link is not good: it was used, is older than 24 hours, or there is an administrator already").
 	WithNext("Start a server again for another link while there is no administrator.")
 

@@ -66,6 +66,18 @@ func (s *Service) CreateToken(ctx context.Context, n NewToken) (Token, secret.St
 // Tokens lists the tokens by name, also those that have expired.
 func (s *Service) Tokens(ctx context.Context) ([]Token, error) { return s.store.Tokens(ctx) }
 
+// TokensBy returns the names of the tokens that somebody made.
+func (s *Service) TokensBy(ctx context.Context, who string) ([]string, error) {
+	all, err := s.store.Tokens(ctx)
+	var names []string
+	for _, t := range all {
+		if t.CreatedBy == who {
+			names = append(names, t.Name)
+		}
+	}
+	return names, err
+}
+
 // RevokeToken removes a token at once; fault.NotFound when there is none.
 func (s *Service) RevokeToken(ctx context.Context, name string) error {
 	return s.store.RevokeToken(ctx, strings.ToLower(name))

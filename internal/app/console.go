@@ -8,9 +8,11 @@ import (
 
 	"tieline/internal/access"
 	"tieline/internal/access/guard"
+	"tieline/internal/access/openid"
 	"tieline/internal/api"
 	"tieline/internal/config"
 	"tieline/internal/console"
+	"tieline/internal/service/alerts"
 	"tieline/internal/service/overview"
 	"tieline/internal/store"
 )
@@ -20,6 +22,7 @@ import (
 type services struct {
 	access   *access.Service
 	overview *overview.Service
+	alerts   *alerts.Service
 }
 
 // newServices returns the services; server is "" in a process that is none.
@@ -27,6 +30,7 @@ func newServices(db *store.DB, server string, log *slog.Logger) services {
 	return services{
 		access:   access.New(db, server, log),
 		overview: overview.New(db),
+		alerts:   alerts.New(db, CheckKinds),
 	}
 }
 
@@ -41,13 +45,29 @@ type web struct {
 func newWeb(db *store.DB, group store.GroupInfo, cfg config.Config, server string, log *slog.Logger) *web {
 	s := newServices(db, server, log)
 	w := &web{services: s}
-	w.console = console.New(console.Config{
-		Services: console.Services{Overview: s.overview, Access: s.access},
-		Log:      log, Version: Version(), Database: db.Engine(), Group: group.Name,
+	w.guard = guard.New(guard.Config{
+		Access: s.access, Log: log, Group: group.ID.String(), URL: cfg.Console.URL, Proxies: cfg.Console.Proxies,
 	})
-	w.guard = guard.New(guard.Config{Access: s.access, Log: log, Group: group.ID.String(), Page: w.console.Fail})
+	w.console = console.New(console.Config{
+		Services: console.Services{Overview: s.overview, Alerts: s.alerts, Access: s.access},
+		Log:      log, Version: Version(), Database: db.Engine(), Group: group.Name, Secure: w.guard.Secure(),
+		Guard: w.guard, OpenID: newOpenID(cfg), OpenIDLabel: cfg.OIDC.Label,
+	})
+	w.guard.Page = w.console.Fail
 	w.routes = append(w.console.Routes(), api.New(api.Services{Access: s.access}, api.Options{Version: Version(), Log: log})...)
 	return w
+}
+
+// newOpenID returns the provider at which people may sign in, nil when there is none.
+func newOpenID(cfg config.Config) *openid.Provider {
+	o := cfg.OIDC
+	if !o.On() {
+		return nil
+	}
+	return openid.New(openid.Config{
+		Issuer: o.Issuer, ClientID: o.ClientID, Secret: o.ClientSecret, Redirect: cfg.Console.Origin() + "/sign-in/oidc",
+		Scopes: o.Scopes, NameClaim: o.NameClaim, RoleClaim: o.RoleClaim, Viewers: o.Viewers, Operators: o.Operators, Admins: o.Admins,
+	})
 }
 
 // mount puts every route behind the guard.

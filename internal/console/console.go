@@ -7,12 +7,15 @@ import (
 
 	"tieline/internal/access"
 	"tieline/internal/access/guard"
+	"tieline/internal/access/openid"
+	"tieline/internal/service/alerts"
 	"tieline/internal/service/overview"
 )
 
 // Services are what the pages show and change.
 type Services struct {
 	Overview *overview.Service
+	Alerts   *alerts.Service
 	Access   *access.Service
 }
 
@@ -24,6 +27,10 @@ type Config struct {
 	Database string       // which database it is, without credentials
 	Group    string       // the management group's name, until the database told it
 	Secure   bool         // browsers reach the console by https
+
+	Guard       *guard.Guard     // begins and ends sessions
+	OpenID      *openid.Provider // nil = people sign in with a password alone
+	OpenIDLabel string           // of the button that leads there
 }
 
 // Console renders the pages. Make it with New; it starts nothing.
@@ -56,7 +63,8 @@ func (c *Console) Close() { c.close() }
 func (c *Console) Routes() []guard.Route {
 	var all []guard.Route
 	for _, list := range [][]guard.Route{
-		c.assetRoutes(), c.frameRoutes(), c.overviewRoutes(),
+		c.assetRoutes(), c.frameRoutes(), c.signInRoutes(), c.accountRoutes(), c.tokenRoutes(), c.auditRoutes(),
+		c.overviewRoutes(), c.alertRoutes(),
 	} {
 		all = append(all, list...)
 	}

@@ -32,20 +32,21 @@ func Token(ctx context.Context) string {
 		v.seed = v.formCookie()
 		if v.seed == "" {
 			v.seed = rand.Text()
-			v.guard.setCookie(v.w, &http.Cookie{Name: v.guard.form, Value: v.seed, Path: "/"})
+			v.guard.SetCookie(v.w, formCookie, v.seed, 0)
 		}
 	}
 	return v.seed
 }
 
+const formCookie = "form"
+
 // formCookie is the token of a browser without a session.
 func (v *visit) formCookie() string {
-	for _, c := range v.cookies {
-		if c.Name == v.guard.form && len(c.Value) == len(rand.Text()) {
-			return c.Value
-		}
+	value := v.guard.Cookie(v.r, formCookie)
+	if len(value) != len(rand.Text()) {
+		return ""
 	}
-	return ""
+	return value
 }
 
 // checkForm refuses what another site sent in the browser's name: by what the
@@ -90,8 +91,20 @@ func parseForm(r *http.Request) error {
 	}
 }
 
-// setCookie sets a cookie that scripts and other sites do not see.
-func (g *Guard) setCookie(w http.ResponseWriter, c *http.Cookie) {
-	c.HttpOnly, c.Secure, c.SameSite = true, g.Secure(), http.SameSiteLaxMode
-	http.SetCookie(w, c)
+// SetCookie keeps a short text in the browser, of which scripts and other sites
+// see nothing, for some seconds; 0 = until the browser is closed, below = no more.
+func (g *Guard) SetCookie(w http.ResponseWriter, what, value string, seconds int) {
+	http.SetCookie(w, &http.Cookie{
+		Name: g.cookieName(what), Value: value, Path: "/", MaxAge: seconds,
+		HttpOnly: true, Secure: g.Secure(), SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// Cookie returns what SetCookie kept; "" = nothing.
+func (g *Guard) Cookie(r *http.Request, what string) string {
+	c, err := r.Cookie(g.cookieName(what))
+	if err != nil {
+		return ""
+	}
+	return c.Value
 }

@@ -28,6 +28,7 @@ type Route struct {
 	Needs   access.Permission // the zero value is Administer
 	Handler http.Handler
 	Action  string // what the audit calls it; "" = the pattern
+	Audit   bool   // it stands in the audit although its method is a safe one
 	Stream  bool   // the answer goes on and on: it is cut after StreamTime, so that its session is looked at again
 	Body    int64  // the most bytes a request's body may have; 0 = MaxBody
 }
@@ -88,7 +89,6 @@ type Guard struct {
 	sessions *scs.SessionManager
 	cross    *http.CrossOriginProtection
 	damper   damper
-	form     string // name of the cookie of forms without a session
 }
 
 // New returns a guard.
@@ -105,7 +105,6 @@ func New(c Config) *Guard {
 		_ = g.cross.AddTrustedOrigin((&url.URL{Scheme: c.URL.Scheme, Host: c.URL.Host}).String())
 	}
 	g.sessions = g.newSessions()
-	g.form = g.cookieName("form")
 	return g
 }
 

@@ -19,7 +19,7 @@ type visit struct {
 	route   Route
 	address string
 	w       http.ResponseWriter
-	cookies []*http.Cookie // the request's
+	r       *http.Request // as it came
 
 	who  access.Principal // zero = nobody
 	csrf string           // the session's; "" = nobody's
@@ -34,7 +34,7 @@ func visitOf(ctx context.Context) *visit {
 }
 
 func (v *visit) serve(r *http.Request) {
-	v.cookies = r.Cookies()
+	v.r = r
 	ctx, remarks := access.WithRemarks(context.WithValue(r.Context(), visitKey{}, v))
 	r = r.WithContext(ctx)
 	if err := v.admit(r); err != nil {
@@ -44,7 +44,7 @@ func (v *visit) serve(r *http.Request) {
 	if v.who != (access.Principal{}) {
 		r = r.WithContext(access.With(ctx, v.who))
 	}
-	if !v.route.Unsafe() {
+	if !v.route.Unsafe() && !v.route.Audit {
 		v.handle(v.w, r)
 		return
 	}
