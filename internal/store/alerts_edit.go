@@ -16,7 +16,7 @@ import (
 // AlertEdit is what a person makes of an alert's content (alert.Edits).
 type AlertEdit struct {
 	Alert    alert.ID
-	Revision int64             // that the person saw
+	Revision int64             // that the person saw; 0 = any
 	Values   map[string]string // by field
 	Who      string
 	// Generation and Route are as in intake.Batch and intake.Observed: the edited
@@ -43,7 +43,7 @@ func (db *DB) EditAlert(ctx context.Context, e AlertEdit) (a alert.Alert, work [
 		}
 		t := locked[0]
 		a = t.alert
-		if a.Revision != e.Revision {
+		if e.Revision != 0 && a.Revision != e.Revision {
 			return fault.New(fault.Conflict, fmt.Sprintf("alert %s has revision %d by now; you edited revision %d", e.Alert, a.Revision, e.Revision)).
 				WithNext("Look at what it says now, and edit that.")
 		}

@@ -7,6 +7,7 @@ import (
 
 	"tieline/internal/alert"
 	"tieline/internal/fault"
+	"tieline/internal/forward"
 	"tieline/internal/intake"
 	"tieline/internal/store"
 )
@@ -98,7 +99,7 @@ func (s *Service) TakeUp(ctx context.Context, who string, id alert.LinkID) error
 const mostField = 64 << 10
 
 // Edit sets fields of an alert (alert.Edits), if it still has the revision that
-// the person saw, and returns it as it is then.
+// the person saw (0 = whatever it has), and returns it as it is then.
 func (s *Service) Edit(ctx context.Context, who string, id alert.ID, revision int64, values map[string]string) (alert.Alert, error) {
 	var problems []fault.Problem
 	for name, value := range values {
@@ -138,4 +139,11 @@ func (s *Service) wake(ctx context.Context, connectors []string) {
 		topics[i] = store.TopicWork(name)
 	}
 	s.store.Wake(ctx, topics...)
+}
+
+// MayGiveUp reports whether a parked link can be given up: no ticket exists for
+// it, and none can.
+func MayGiveUp(l alert.Link) bool {
+	_, ok := l.GiveUp("", "")
+	return ok && forward.CauseOf(l.Parked) != forward.CauseOther
 }

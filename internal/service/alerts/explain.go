@@ -58,6 +58,51 @@ func explainLink(l store.LinkDetail, c circumstances) Answer {
 	return a
 }
 
+// headline is the answer in one line: what is, and why.
+func headline(l store.LinkDetail, a Answer, c circumstances) string {
+	lead := "No ticket yet: "
+	switch {
+	case l.Side == alert.Source && a.Standing == Done:
+		return "The source was told what the ticket shows."
+	case l.Side == alert.Source:
+		lead = "The source is not told yet: "
+	case a.Standing == Done && l.Ticket == "":
+		return "Sent; the remote system has not told a ticket id yet."
+	case a.Standing == Done:
+		return fmt.Sprintf("Ticket %s shows what the alert says.", l.Ticket)
+	case a.Standing == Skipped && l.Ticket == "":
+		lead = "No ticket: "
+	case a.Standing == Skipped:
+		lead = fmt.Sprintf("Ticket %s is left as it is: ", l.Ticket)
+	case l.Ticket != "":
+		lead = fmt.Sprintf("Ticket %s is behind: ", l.Ticket)
+	}
+	return lead + reason(l, a, c) + "."
+}
+
+// reason says in a few words why a link stands where it stands.
+func reason(l store.LinkDetail, a Answer, c circumstances) string {
+	switch a.Standing {
+	case Parked:
+		return sentence(l.Parked)
+	case Skipped:
+		return sentence(l.Skipped)
+	case Working:
+		if l.ClaimedBy == "" {
+			return "a server that is Active no more had it in hand"
+		}
+		return l.ClaimedBy + " is sending it now"
+	case Stuck:
+		return "no server is Active for " + l.Connector
+	case Due:
+		return c.active(l.Connector) + " will send it in turn"
+	}
+	if l.Failure != "" {
+		return sentence(l.Failure)
+	}
+	return "it is held back on purpose"
+}
+
 // explainParked says when a parked link is tried again, by itself or not.
 func explainParked(l store.LinkDetail) Answer {
 	a := Answer{Standing: Parked}

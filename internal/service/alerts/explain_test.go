@@ -126,3 +126,34 @@ func TestDatabaseNow(t *testing.T) {
 		t.Errorf("databaseNow = %s, want %s", got, now)
 	}
 }
+
+func TestHeadline(t *testing.T) {
+	about := circumstances{group: groupWith(time.Second), now: now}
+	for _, c := range []struct {
+		name string
+		link func(*store.LinkDetail)
+		want string
+	}{
+		{"delivered", func(l *store.LinkDetail) { l.Stage, l.Ticket, l.Delivered = alert.Settled, "12", 3 }, "Ticket 12 shows what the alert says."},
+		{"ticket not told", func(l *store.LinkDetail) { l.Stage, l.Delivered = alert.Settled, 3 }, "Sent; the remote system has not told a ticket id yet."},
+		{"in turn", func(l *store.LinkDetail) {}, "No ticket yet: one will send it in turn."},
+		{"refused", func(l *store.LinkDetail) { l.Parked = "refused: desk: 403: no." }, "No ticket yet: refused: desk: 403: no."},
+		{"behind", func(l *store.LinkDetail) {
+			l.Stage, l.Ticket, l.Attempts, l.Failure, l.DueAt = alert.Settled, "12", 2, "timed out", now.Add(time.Minute)
+		}, "Ticket 12 is behind: timed out."},
+		{"held back", func(l *store.LinkDetail) { l.Stage, l.Ticket, l.DueAt = alert.Settled, "12", now.Add(time.Minute) }, "Ticket 12 is behind: it is held back on purpose."},
+		{"claimed", func(l *store.LinkDetail) { l.Claim, l.ClaimedBy = alert.Claim{ID: uuid.New(), Epoch: 4}, "one" }, "No ticket yet: one is sending it now."},
+		{"claimed by nobody", func(l *store.LinkDetail) { l.Claim = alert.Claim{ID: uuid.New(), Epoch: 3} }, "No ticket yet: a server that is Active no more had it in hand."},
+		{"given up", func(l *store.LinkDetail) { l.Skipped = "given up by otto: noise" }, "No ticket: given up by otto: noise."},
+		{"taken over", func(l *store.LinkDetail) { l.Skipped, l.Ticket = "its ticket goes on", "12" }, "Ticket 12 is left as it is: its ticket goes on."},
+		{"the way back", func(l *store.LinkDetail) { l.Side, l.Stage, l.Delivered = alert.Source, alert.Settled, 3 }, "The source was told what the ticket shows."},
+		{"the way back fails", func(l *store.LinkDetail) { l.Side, l.Parked = alert.Source, "gave up" }, "The source is not told yet: gave up."},
+	} {
+		l := store.LinkDetail{Link: alert.NewLink(alert.LinkID{Connector: "desk", Alert: uuid.New(), Side: alert.Remote}, 3)}
+		l.DueAt = now
+		c.link(&l)
+		if got := headline(l, explainLink(l, about), about); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}

@@ -26,6 +26,7 @@ type Explained struct {
 type Link struct {
 	store.LinkDetail
 	Answer
+	Headline     string // the answer in one line
 	Subscription string // of the current document; "" = every alert of its sources, or not known
 	Message      *Message
 }
@@ -125,6 +126,7 @@ func (s *Service) dead(ctx context.Context, servers []ha.Server) (map[string]boo
 // link explains a link and says what is told to its remote.
 func (w *world) link(l store.LinkDetail) Link {
 	explained := Link{LinkDetail: l, Answer: explainLink(l, w.about)}
+	explained.Headline = headline(l, explained.Answer, w.about)
 	k := w.docs[l.Connector]
 	if l.Side != alert.Remote || k == nil {
 		return explained

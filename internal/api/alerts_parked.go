@@ -1,0 +1,134 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"tieline/internal/access"
+	"tieline/internal/alert"
+	"tieline/internal/fault"
+	"tieline/internal/service/alerts"
+)
+
+// ParkedLink is a link that needs a person.
+type ParkedLink struct {
+	LinkName
+	Reason    string    `json:"reason"`
+	Since     time.Time `json:"since"`
+	Ticket    string    `json:"ticket,omitempty"`
+	TicketURL string    `json:"ticket_url,omitempty"`
+	MayGiveUp bool      `json:"may_give_up" doc:"It has no ticket and never will"`
+	Of        Alert     `json:"of" doc:"The alert, without its links"`
+}
+
+// LinkName names a link.
+type LinkName struct {
+	Alert     string `json:"alert" format:"uuid"`
+	Connector string `json:"connector" minLength:"1" maxLength:"200"`
+	Side      string `json:"side,omitempty" enum:"remote,source" default:"remote"`
+}
+
+func (n LinkName) id() (alert.LinkID, error) {
+	id, err := uuid.Parse(n.Alert)
+	if err != nil {
+		return alert.LinkID{}, fault.InvalidInput("the request is not valid", []fault.Problem{{Path: "body.links.alert", Message: "is no alert's id"}})
+	}
+	side := alert.Side(n.Side)
+	if side == "" {
+		side = alert.Remote
+	}
+	return alert.LinkID{Alert: id, Connector: n.Connector, Side: side}, nil
+}
+
+func showParked(p alerts.ParkedLink) ParkedLink {
+	return ParkedLink{
+		LinkName: LinkName{p.Alert.String(), p.Connector, string(p.Side)}, Reason: p.Parked, Since: p.Since,
+		Ticket: p.Ticket, TicketURL: p.TicketURL, MayGiveUp: alerts.MayGiveUp(p.Link), Of: showAlert(p.Of),
+	}
+}
+
+type listParked struct {
+	PageInput
+	Connector string `query:"connector" maxLength:"200"`
+	Text      string `query:"q" maxLength:"500" doc:"In the reason, in any case"`
+}
+
+// chosenLinks are links of the desk: those named, or all that a filter finds.
+type chosenLinks struct {
+	Links     []LinkName `json:"links,omitempty" maxItems:"1000"`
+	All       bool       `json:"all,omitempty" doc:"All that connector and q find, instead"`
+	Connector string     `json:"connector,omitempty" maxLength:"200"`
+	Text      string     `json:"q,omitempty" maxLength:"500"`
+}
+
+func (c chosenLinks) request(ctx context.Context) (alerts.DeskRequest, error) {
+	r := alerts.DeskRequest{All: c.All, Connector: c.Connector, Text: c.Text, Who: whoAsks(ctx)}
+	for _, name := range c.Links {
+		id, err := name.id()
+		if err != nil {
+			return r, err
+		}
+		r.Links = append(r.Links, id)
+	}
+	return r, nil
+}
+
+type retryParked struct{ Body chosenLinks }
+
+type giveParkedUp struct {
+	Body struct {
+		chosenLinks
+		Reason string `json:"reason" minLength:"1" maxLength:"500"`
+	}
+}
+
+func registerParked(a *API, s *alerts.Service) {
+	tags := []string{"parked"}
+	Register(a, huma.Operation{
+		OperationID: "list-parked", Method: http.MethodGet, Path: "/parked", Summary: "List parked links, those of the newest alerts first", Tags: tags,
+		Errors: []int{http.StatusBadRequest},
+	}, access.View, func(ctx context.Context, in *listParked) (*Page[ParkedLink], error) {
+		q := alerts.ParkedQuery{Connector: in.Connector, Text: in.Text, Limit: in.Limit + 1}
+		var after alert.LinkID
+		more, err := in.After(&after)
+		if err != nil {
+			return nil, err
+		}
+		if more {
+			q.After = &after
+		}
+		rows, err := s.Desk(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		return NewPage(&in.PageInput, rows, showParked, func(p alerts.ParkedLink) any { return p.LinkID }), nil
+	})
+	Register(a, huma.Operation{
+		OperationID: "retry-parked", Method: http.MethodPost, Path: "/parked/retry", Summary: "Make parked links due now", Tags: tags,
+		Errors: []int{http.StatusBadRequest},
+	}, access.Operate, func(ctx context.Context, in *retryParked) (*counted, error) {
+		r, err := in.Body.request(ctx)
+		if err != nil {
+			return nil, err
+		}
+		n, err := s.RetryParked(ctx, r)
+		access.Remark(ctx, "%d links", n)
+		return countedAs(n, err)
+	})
+	Register(a, huma.Operation{
+		OperationID: "give-parked-up", Method: http.MethodPost, Path: "/parked/give-up", Tags: tags,
+		Summary: "End parked links that have no ticket and never will", Errors: []int{http.StatusBadRequest, http.StatusConflict},
+	}, access.Operate, func(ctx context.Context, in *giveParkedUp) (*counted, error) {
+		r, err := in.Body.request(ctx)
+		if err != nil {
+			return nil, err
+		}
+		n, err := s.GiveUp(ctx, r, in.Body.Reason)
+		access.Remark(ctx, "%d links", n)
+		return countedAs(n, err)
+	})
+}

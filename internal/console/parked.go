@@ -1,0 +1,174 @@
+package console
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tieline/internal/access"
+	"tieline/internal/access/guard"
+	"tieline/internal/alert"
+	"tieline/internal/fault"
+	"tieline/internal/service/alerts"
+)
+
+// parkedPage is how many links a page of the parked desk shows.
+const parkedPage = 50
+
+// parkedListPage is the parked desk.
+type parkedListPage struct {
+	Page
+	Of, Text string // what the address asks: a connector, a text of the reason
+	Rows     []parkedRow
+	Newer    string // address of the first page; "" = this is it
+	Older    string // address of the next page; "" = there is none
+}
+
+// parkedRow is one parked link.
+type parkedRow struct {
+	alert.Link
+	Since    time.Time
+	Headline string
+	Severity string
+	Value    string // names the link in a form
+	GiveUp   bool   // it can be
+}
+
+func (c *Console) parkedRoutes() []guard.Route {
+	return []guard.Route{
+		page("/parked", c.parked),
+		form("/parked/retry", access.Operate, "retry parked", c.retryParked),
+		form("/parked/give-up", access.Operate, "give parked up", c.giveParkedUp),
+	}
+}
+
+func (c *Console) parked(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	p := parkedListPage{Page: c.page(w, r, "Parked", "parked"), Of: strings.TrimSpace(q.Get("connector")), Text: strings.TrimSpace(q.Get("q"))}
+	ask := alerts.ParkedQuery{Connector: p.Of, Text: p.Text, Limit: parkedPage + 1}
+	if after, ok := parseLink(q.Get("after")); ok {
+		ask.After, p.Newer = &after, p.address(nil)
+	}
+	rows, err := c.Services.Alerts.Desk(r.Context(), ask)
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	if len(rows) > parkedPage {
+		rows = rows[:parkedPage]
+		p.Older = p.address(&rows[parkedPage-1].LinkID)
+	}
+	for _, row := range rows {
+		p.Rows = append(p.Rows, parkedRow{
+			Link: row.Link, Since: row.Since, Headline: alertHeadline(row.Of, 120), Severity: row.Of.Severity,
+			Value: linkText(row.LinkID), GiveUp: alerts.MayGiveUp(row.Link),
+		})
+	}
+	c.render(w, r, http.StatusOK, "parked.html", p)
+}
+
+// address is the desk's with its filter, from the row after a place on.
+func (p parkedListPage) address(after *alert.LinkID) string {
+	q := url.Values{}
+	for name, value := range map[string]string{"connector": p.Of, "q": p.Text} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if after != nil {
+		q.Set("after", linkText(*after))
+	}
+	if len(q) == 0 {
+		return "/parked"
+	}
+	return "/parked?" + q.Encode()
+}
+
+// Here is the address of the desk as it is filtered, for the way back.
+func (p parkedListPage) Here() string { return p.address(nil) }
+
+// linkText names a link in an address or a form; parseLink reads it.
+func linkText(l alert.LinkID) string {
+	return l.Alert.String() + "." + string(l.Side) + "." + base64.RawURLEncoding.EncodeToString([]byte(l.Connector))
+}
+
+func parseLink(text string) (alert.LinkID, bool) {
+	parts := strings.Split(text, ".")
+	if len(parts) != 3 {
+		return alert.LinkID{}, false
+	}
+	id, err := uuid.Parse(parts[0])
+	connector, wrong := base64.RawURLEncoding.DecodeString(parts[2])
+	return alert.LinkID{Alert: id, Side: alert.Side(parts[1]), Connector: string(connector)}, err == nil && wrong == nil
+}
+
+// deskRequest reads which links a form of the desk is about.
+func deskRequest(r *http.Request) (alerts.DeskRequest, error) {
+	if err := r.ParseForm(); err != nil {
+		return alerts.DeskRequest{}, fault.Wrap(fault.Invalid, err, "the form cannot be read")
+	}
+	d := alerts.DeskRequest{Connector: r.PostForm.Get("connector"), Text: r.PostForm.Get("q"), Who: who(r)}
+	if r.PostForm.Get("all") != "" {
+		d.All = true
+		return d, nil
+	}
+	for _, text := range r.PostForm["link"] {
+		id, ok := parseLink(text)
+		if !ok {
+			return d, fault.New(fault.Invalid, "the form names a link that cannot be read")
+		}
+		d.Links = append(d.Links, id)
+	}
+	if len(d.Links) == 0 {
+		return d, fault.New(fault.Invalid, "no link is ticked").WithNext("Tick the links it is for.")
+	}
+	return d, nil
+}
+
+func (c *Console) retryParked(w http.ResponseWriter, r *http.Request) {
+	back := parkedBack(r)
+	d, err := deskRequest(r)
+	if err != nil {
+		c.undone(w, r, back, err)
+		return
+	}
+	n, err := c.Services.Alerts.RetryParked(r.Context(), d)
+	if err != nil {
+		c.undone(w, r, back, err)
+		return
+	}
+	access.Remark(r.Context(), "%d links", n)
+	c.done(w, r, back, Notice{Kind: "ok", What: plural(n, "link is", "links are") + " due now.",
+		Text: "What is refused again comes back here."})
+}
+
+func (c *Console) giveParkedUp(w http.ResponseWriter, r *http.Request) {
+	back := parkedBack(r)
+	d, err := deskRequest(r)
+	if err != nil {
+		c.undone(w, r, back, err)
+		return
+	}
+	n, err := c.Services.Alerts.GiveUp(r.Context(), d, r.PostForm.Get("reason"))
+	if err != nil {
+		c.undone(w, r, back, err)
+		return
+	}
+	access.Remark(r.Context(), "%d links", n)
+	notice := Notice{Kind: "ok", What: plural(n, "link was", "links were") + " given up."}
+	if left := len(d.Links) - n; !d.All && left > 0 {
+		notice = Notice{Kind: "amber", What: fmt.Sprintf("%s given up, %d not.", plural(n, "link was", "links were"), left),
+			Text: "Those that stay have a ticket, or may have one: retry them, so that it is looked for."}
+	}
+	c.done(w, r, back, notice)
+}
+
+// parkedBack is the desk as it was filtered when the form was sent.
+func parkedBack(r *http.Request) string {
+	return parkedListPage{Of: r.PostFormValue("connector"), Text: r.PostFormValue("q")}.Here()
+}
