@@ -42,6 +42,7 @@ type Coordinator struct {
 	config *pgx.ConnConfig // of sessions and waiters
 	quiet  *pgx.ConnConfig // of the listener, whose waiting is not a statement's
 	log    *slog.Logger
+	way    Way // as it was found when the database was opened
 	// pooled is set once a session was seen to lose its backend or lock: a
 	// transaction pooler is in between, and presences mean nothing behind it.
 	pooled atomic.Bool
@@ -98,9 +99,9 @@ func (c *Coordinator) Await(ctx context.Context, name string, held func()) error
 	if err != nil {
 		return err
 	}
-	defer closeConn(conn)
+	defer conn.close()
 	key, free := lockKey(name), false
-	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock_shared($1)`, key).Scan(&free)
+	err = conn.row(ctx, []any{&free}, `SELECT pg_try_advisory_xact_lock_shared($1)`, key)
 	if err != nil || free {
 		return ended(ctx, err)
 	}
@@ -108,11 +109,11 @@ func (c *Coordinator) Await(ctx context.Context, name string, held func()) error
 	for {
 		// The database ends each piece; the deadline only ends a dead connection's.
 		piece, cancel := context.WithTimeout(ctx, awaitPiece+10*time.Second)
-		_, err := conn.Exec(piece, `SELECT pg_advisory_xact_lock_shared($1)`, key)
+		err := conn.row(piece, []any{nil}, `SELECT pg_advisory_xact_lock_shared($1)::text`, key)
 		if err == nil {
 			// A database that shuts down ends the holder and this waiter one after the
 			// other: a grant counts only if this connection outlives it.
-			_, err = conn.Exec(piece, `SELECT 1`)
+			err = conn.row(piece, []any{nil}, `SELECT 1`)
 		}
 		cancel()
 		if !isCode(err, codeLockTimeout) {
@@ -136,9 +137,9 @@ func (c *Coordinator) Held(ctx context.Context, name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer closeConn(conn)
+	defer conn.close()
 	free := false
-	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock_shared($1)`, lockKey(name)).Scan(&free)
+	err = conn.row(ctx, []any{&free}, `SELECT pg_try_advisory_xact_lock_shared($1)`, lockKey(name))
 	return !free, wrap("check presence", err)
 }
 
@@ -146,54 +147,10 @@ func (c *Coordinator) Held(ctx context.Context, name string) (bool, error) {
 // server here can have a presence.
 func (c *Coordinator) Pooled() bool { return c.pooled.Load() }
 
-// always is set on every connection for coordination. The keepalives make the
-// server end the presence of a host that is lost; the rest undoes what a
-// database's own defaults would break.
-var always = map[string]string{
-	"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "3", "tcp_keepalives_count": "3", "tcp_user_timeout": "15000",
-	"client_connection_check_interval": "5000",
-	"idle_session_timeout":             "0", // these connections are silent between heartbeats
-	"default_transaction_isolation":    "read committed",
-	"jit":                              "off",
-}
-
-// connect opens a connection and sets what of the settings the server knows.
-// They are set by a statement, because poolers refuse them at the start.
-func (c *Coordinator) connect(ctx context.Context, config *pgx.ConnConfig, name string,
-	limits map[string]time.Duration,
-) (*pgx.Conn, error) {
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("connect for coordination: %w", err)
-	}
-	names := []string{"application_name"}
-	values := []string{name}
-	for setting, value := range always {
-		names, values = append(names, setting), append(values, value)
-	}
-	for setting, limit := range limits {
-		names = append(names, setting)
-		values = append(values, fmt.Sprint(limit.Milliseconds()))
-	}
-	_, err = conn.Exec(ctx, `SELECT set_config(s.name, w.value, false)
-		FROM unnest($1::text[], $2::text[]) AS w(name, value) JOIN pg_settings s ON s.name = w.name`, names, values)
-	if err != nil {
-		closeConn(conn)
-		return nil, fmt.Errorf("set up the coordination connection: %w", err)
-	}
-	return conn, nil
-}
-
 // lockKey is the advisory lock of a presence.
 func lockKey(name string) int64 {
 	sum := sha256.Sum256([]byte("tieline presence " + name))
 	return int64(binary.BigEndian.Uint64(sum[:8])) //nolint:gosec // a lock's key may be negative
-}
-
-func closeConn(conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	_ = conn.Close(ctx) // the connection is given up either way
 }
 
 // codeLockTimeout is PostgreSQL's lock_not_available.

@@ -17,7 +17,7 @@ import (
 // transaction of its own.
 type session struct {
 	owner        *Coordinator
-	conn         *pgx.Conn
+	conn         *conn
 	server, boot string
 	presence     string // "" = none
 	backend      int64  // process id of the backend that holds it
@@ -31,7 +31,7 @@ func (s *session) takePresence(ctx context.Context) error {
 	}
 	name := coord.NewPresence()
 	key, granted := lockKey(name), false
-	err := s.conn.QueryRow(ctx, `SELECT pg_backend_pid(), pg_try_advisory_lock($1)`, key).Scan(&s.backend, &granted)
+	err := s.conn.row(ctx, []any{&s.backend, &granted}, `SELECT pg_backend_pid(), pg_try_advisory_lock($1)`, key)
 	if err != nil {
 		return fmt.Errorf("take a presence: %w", err)
 	}
@@ -52,28 +52,30 @@ func (s *session) takePresence(ctx context.Context) error {
 // connection then lands on our backend while ours is open, it pools
 // transactions. A busy one may not show it here: each Beat looks again.
 func (s *session) shared(ctx context.Context) (bool, error) {
-	if int64(s.conn.PgConn().PID()) == s.backend {
+	if !s.conn.borrowed() {
 		return false, nil
 	}
 	other, err := s.owner.connect(ctx, s.owner.config, "tieline presence check", nil)
 	if err != nil {
 		return false, err
 	}
-	defer closeConn(other)
-	var backend int64
-	if err := other.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&backend); err != nil {
-		return false, fmt.Errorf("look for a pooler: %w", err)
-	}
-	return backend == s.backend, nil
+	defer other.close()
+	return other.backend == s.backend, nil
 }
 
 // giveUpPresence notes, for all sessions to come, that presences do not work here.
 func (s *session) giveUpPresence() {
 	s.presence, s.lock = "", 0
-	if !s.owner.pooled.Swap(true) {
-		s.owner.log.Warn("the connection to PostgreSQL does not keep its session (a transaction pooler?): no presence; "+
-			"a crashed Active is noticed only when its heartbeats stay out. Let Tieline connect directly or through a session pool",
-			slog.String("server", s.server))
+	s.owner.giveUpSessions(s.server)
+}
+
+// giveUpSessions says once what the way to the database costs. server is whose
+// session showed it, "" = none was needed to.
+func (c *Coordinator) giveUpSessions(server string) {
+	if !c.pooled.Swap(true) {
+		c.log.Warn("the connection to PostgreSQL does not keep its session (a transaction pooler?): no presence; "+
+			"a crashed Active is noticed only when its heartbeats stay out, and notifications are not heard. "+
+			"Let Tieline connect directly or through a session pool", slog.String("server", server))
 	}
 }
 
@@ -105,7 +107,7 @@ func (s *session) Read(ctx context.Context) (ha.Group, error) {
 
 func (s *session) reading(ctx context.Context, query string, args ...any) (coord.Reading, error) {
 	var text string
-	if err := s.conn.QueryRow(ctx, query, args...).Scan(&text); err != nil {
+	if err := s.conn.row(ctx, []any{&text}, query, args...); err != nil {
 		return coord.Reading{}, err
 	}
 	return coord.Decode([]byte(text))
@@ -135,8 +137,8 @@ func (s *session) Release(ctx context.Context, r ha.Release) error {
 func (s *session) Doubt(ctx context.Context, connector string, epoch int64, newIdentity string) error {
 	from := uuid.Nil.String()
 	for done := doubtStep; done == doubtStep; {
-		err := s.conn.QueryRow(ctx, doubtStepQuery, connector, epoch, newIdentity, int64(ha.EpochJump), doubtStep, from).
-			Scan(&done, &from)
+		err := s.conn.row(ctx, []any{&done, &from}, doubtStepQuery,
+			connector, epoch, newIdentity, int64(ha.EpochJump), doubtStep, from)
 		if err != nil {
 			return wrap("doubt", err)
 		}
@@ -148,7 +150,7 @@ func (s *session) Doubt(ctx context.Context, connector string, epoch int64, newI
 // swap runs a compare-and-swap on a lease and returns the epoch and the wish it left.
 func (s *session) swap(ctx context.Context, query string, args ...any) (epoch int64, wish string, err error) {
 	var notified string
-	err = s.conn.QueryRow(ctx, query, args...).Scan(&epoch, &wish, &notified)
+	err = s.conn.row(ctx, []any{&epoch, &wish, &notified}, query, args...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ha.ErrLost
 	}
@@ -164,6 +166,6 @@ func wrapSwap(what string, err error) error {
 }
 
 func (s *session) Close() error {
-	closeConn(s.conn)
+	s.conn.close()
 	return nil
 }

@@ -11,6 +11,9 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,6 +43,19 @@ const connections = 8
 // migrationLock is the advisory lock migrations run under: "tieline" in ASCII.
 const migrationLock = 0x7469656c696e65
 
+// sessionSettings are set on every connection for work.
+var sessionSettings = map[string]string{
+	"application_name": "tieline",
+	// A process frozen inside a transaction would keep its rows locked for ever.
+	"idle_in_transaction_session_timeout": "2s",
+	// A host that is lost ends its sessions after about this long.
+	"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3",
+	// Every statement of work goes through an index, in the order of its input.
+	// Other joins would read whole tables once statistics are stale, and update
+	// rows in an order of their own, which is how two batches wait in a circle.
+	"enable_hashjoin": "off", "enable_mergejoin": "off",
+}
+
 // Config reads a URL and adds the settings every connection of ours has.
 // Settings that the URL itself gives are kept.
 func Config(url string) (*pgx.ConnConfig, error) {
@@ -60,17 +76,7 @@ func Config(url string) (*pgx.ConnConfig, error) {
 	c.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelTimeout}
 	}
-	for name, value := range map[string]string{
-		"application_name": "tieline",
-		// A process frozen inside a transaction would keep its rows locked for ever.
-		"idle_in_transaction_session_timeout": "2s",
-		// A host that is lost ends its sessions after about this long.
-		"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3",
-		// Every statement of work goes through an index, in the order of its input.
-		// Other joins would read whole tables once statistics are stale, and update
-		// rows in an order of their own, which is how two batches wait in a circle.
-		"enable_hashjoin": "off", "enable_mergejoin": "off",
-	} {
+	for name, value := range sessionSettings {
 		if _, given := c.RuntimeParams[name]; !given {
 			c.RuntimeParams[name] = value
 		}
@@ -84,21 +90,66 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 	if err != nil {
 		return nil, err
 	}
+	given, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("read the database URL: %w", err) // Config just did
+	}
+	where := whereOf(c)
+	bare := lent(c, given.RuntimeParams)
+	probing, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	way, err := findWay(probing, bare)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "the database "+where+" cannot be reached")
+	}
+	db := sql.OpenDB(connectorFor(way, c, bare))
 	if o.MaxConns <= 0 {
 		o.MaxConns = connections
 	}
-	db := stdlib.OpenDB(*c)
 	db.SetMaxOpenConns(o.MaxConns)
 	db.SetMaxIdleConns(o.MaxConns)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	where := fmt.Sprintf("postgres://%s:%d/%s", c.Host, c.Port, c.Database)
 	if err := db.PingContext(ctx); err != nil {
 		err = fault.Wrap(fault.Unavailable, err, "the database "+where+" cannot be reached")
 		return nil, errors.Join(err, db.Close())
 	}
 	e := answers(where, db)
-	e.Coordination, e.GroupQuery = NewCoordinator(c, db, o.Log), GroupQuery
+	if way != Direct {
+		c = bare
+	}
+	coordinator := NewCoordinator(c, db, o.Log)
+	coordinator.way = way
+	if way == TransactionPool {
+		coordinator.giveUpSessions("")
+		// No connection hears a notification: servers wake each other over HTTP.
+		e.Nudged, e.TellsLeases = true, false
+	}
+	e.Coordination, e.GroupQuery = coordinator, GroupQuery
 	return e, nil
+}
+
+func connectorFor(way Way, direct, bare *pgx.ConnConfig) driver.Connector {
+	if way == Direct {
+		return stdlib.GetConnector(*direct)
+	}
+	settings := map[string]string{}
+	for name, value := range direct.RuntimeParams {
+		if _, carried := bare.RuntimeParams[name]; !carried {
+			settings[name] = value
+		}
+	}
+	return lentConnector{stdlib.GetConnector(*bare), begin(settings)}
+}
+
+// whereOf names the database for people: every host it may be on.
+func whereOf(c *pgx.ConnConfig) string {
+	hosts := []string{net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))}
+	for _, f := range c.Fallbacks { // each host is there once more for TLS
+		if host := net.JoinHostPort(f.Host, strconv.Itoa(int(f.Port))); !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
+		}
+	}
+	return "postgres://" + strings.Join(hosts, ",") + "/" + c.Database
 }
 
 func answers(where string, db *sql.DB) *engine.Engine {
@@ -126,18 +177,22 @@ func answers(where string, db *sql.DB) *engine.Engine {
 	}
 }
 
-// locked runs f under an advisory lock held by a connection of its own.
+// locked runs f under an advisory lock held by a transaction of its own: behind
+// a pooler that lends no sessions there is no other, and one that breaks ends.
 func locked(ctx context.Context, db *sql.DB, f func() error) error {
-	conn, err := db.Conn(ctx)
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock)); err != nil {
-		return errors.Join(fmt.Errorf("lock the schema: %w", err), conn.Close())
+	// It is idle for as long as the migrations last.
+	_, err = tx.ExecContext(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0")
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock))
 	}
-	err = f()
-	_, unlock := conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(migrationLock))
-	return errors.Join(err, unlock, conn.Close())
+	if err != nil {
+		return errors.Join(fmt.Errorf("lock the schema: %w", err), tx.Rollback())
+	}
+	return errors.Join(f(), tx.Rollback()) // there is nothing to be committed
 }
 
 // durable reports settings under which a confirmed commit may be lost.

@@ -34,6 +34,9 @@ func (c *Coordinator) Listen(ctx context.Context, heard func(topic string), miss
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		if c.pooled.Load() {
+			return c.Listen(ctx, heard, missed)
+		}
 		wait := pause.NextBackOff()
 		c.log.Warn("wake-ups are not heard, trying again; until then work waits for the next poll",
 			slog.Duration("after", wait), slog.Any("err", err))
@@ -53,7 +56,7 @@ func (c *Coordinator) listen(ctx context.Context, heard func(topic string), list
 	if err != nil {
 		return err
 	}
-	defer closeConn(conn)
+	defer conn.close()
 	if _, err := conn.Exec(open, "LISTEN "+Channel); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
@@ -68,8 +71,10 @@ func (c *Coordinator) listen(ctx context.Context, heard func(topic string), list
 			heard(n.Payload)
 		case !expired:
 			return fmt.Errorf("listen: %w", err)
+		case c.pooled.Load():
+			return errors.New("listen: a transaction pooler was found in between")
 		default:
-			if err := alive(ctx, conn); err != nil {
+			if err := alive(ctx, conn.Conn); err != nil {
 				return err
 			}
 		}
