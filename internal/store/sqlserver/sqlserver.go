@@ -1,0 +1,222 @@
+// Package sqlserver is the engine for SQL Server 2017 and later, Azure SQL and
+// servers that speak their protocol and language.
+//
+// It was never run against a server by its own tests, which have none; they
+// check every statement it runs by rules, and its connections against a server
+// of their own that speaks the protocol.
+//
+// # What it relies on, and what not
+//
+// No statement relies on a table hint or on an isolation above READ COMMITTED: a
+// claim repeats its condition on the rows it updates, rows are locked by updating
+// them, and keys refuse what two transactions insert at once. Hints only spare
+// waiting. READ_COMMITTED_SNAPSHOT may be on (Azure's default, and advised) or
+// off.
+//
+// SQL Server ends no transaction because its client is silent. What a process
+// that is frozen inside one keeps locked, others skip (claims), or wait 5 s for
+// and fail (Busy); no lease is among it, as coordination's transactions are one
+// batch each.
+package sqlserver
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/microsoft/go-mssqldb/msdsn"
+
+	"tieline/internal/fault"
+	"tieline/internal/store/engine"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// connections is how many connections work uses, by default.
+const connections = 8
+
+// commonSetup is set on every connection, whatever the server's and the database's
+// own defaults are. Filtered indexes and an index on a computed column demand the
+// ANSI settings; XACT_ABORT lets no transaction go on behind an error.
+const commonSetup = `SET NOCOUNT OFF;
+SET XACT_ABORT ON;
+SET IMPLICIT_TRANSACTIONS OFF;
+SET QUOTED_IDENTIFIER ON;
+SET ANSI_NULLS ON;
+SET ANSI_PADDING ON;
+SET ANSI_WARNINGS ON;
+SET CONCAT_NULL_YIELDS_NULL ON;
+SET ARITHABORT ON;
+SET NUMERIC_ROUNDABORT OFF;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;`
+
+// workSetup lets a statement of work wait 5 s for a lock.
+const workSetup = commonSetup + `
+SET LOCK_TIMEOUT 5000;`
+
+// IsURL reports whether a URL names a SQL Server database.
+func IsURL(url string) bool { return strings.HasPrefix(url, "sqlserver://") }
+
+// OpenDB returns a pool of connections set up as the store's are. It connects to
+// nothing yet.
+func OpenDB(url string) (*sql.DB, error) {
+	c, err := Config(url)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(newConnector(c)), nil
+}
+
+func newConnector(c msdsn.Config) *connector {
+	login := loginWithin(&c)
+	return &connector{config: c, login: login, setup: workSetup}
+}
+
+// Open opens a database by its URL.
+func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, error) {
+	c, err := Config(url)
+	if err != nil {
+		return nil, err
+	}
+	if o.MaxConns <= 0 {
+		o.MaxConns = connections
+	}
+	connector := newConnector(c)
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(o.MaxConns)
+	db.SetMaxIdleConns(o.MaxConns)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	if err := db.PingContext(ctx); err != nil {
+		return nil, errors.Join(unreachable(err, c), db.Close())
+	}
+	s, err := look(ctx, db)
+	if err == nil {
+		err = s.usable(c)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if !s.encrypted {
+		o.Log.Warn("the connection to the database is not encrypted; add encrypt=true to its URL", slog.String("database", where(c)))
+	}
+	e := answers(where(c), db)
+	coordinator := newCoordinator(connector, db, s.versions, o.Log)
+	e.Coordination, e.GroupQuery = coordinator, coordinator.texts.query
+	return e, nil
+}
+
+func answers(where string, db *sql.DB) *engine.Engine {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	return &engine.Engine{
+		Name: "sqlserver", Where: where, Write: db, Read: db,
+		Migrations: sub, Goose: "mssql",
+		Lock:     func(ctx context.Context, f func() error) error { return locked(ctx, db, f) },
+		Classify: classify,
+		Rows:     inputThen,
+		Own:      own,
+		Run:      run,
+		Each:     each,
+		Gate:     func(context.Context) (func(), error) { return func() {}, nil },
+		Nudged:   true,
+		Statements: engine.Statements{
+			Claim:     claimText,
+			HasSchema: "SELECT CASE WHEN OBJECT_ID(N'goose_db_version') IS NULL THEN 0 ELSE 1 END",
+		},
+		Durable: func(ctx context.Context) ([]string, error) { return durable(ctx, db) },
+		Close:   db.Close,
+	}
+}
+
+// settings are what a database and this connection to it are.
+type settings struct {
+	versions  bool  // READ_COMMITTED_SNAPSHOT is on
+	readOnly  bool
+	level     int64 // compatibility level: 140 is SQL Server 2017's
+	history   bool  // the name of the history can be read, or is not there yet
+	encrypted bool
+}
+
+const lookText = `SELECT CAST(d.is_read_committed_snapshot_on AS bigint), CAST(d.is_read_only AS bigint), CAST(d.compatibility_level AS bigint)
+FROM sys.databases AS d WHERE d.database_id = DB_ID()`
+
+// look reads the settings. What a server does not tell is taken for good.
+func look(ctx context.Context, db *sql.DB) (settings, error) {
+	s := settings{history: true, encrypted: true}
+	var versions, readOnly, level sql.NullInt64
+	err := db.QueryRowContext(ctx, lookText).Scan(&versions, &readOnly, &level)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return s, fault.Wrap(fault.Unavailable, err, "the settings of the database cannot be read")
+	}
+	s.versions, s.readOnly, s.level = versions.Int64 == 1, readOnly.Int64 == 1, level.Int64
+	var option string
+	err = db.QueryRowContext(ctx, "SELECT encrypt_option FROM sys.dm_exec_connections WHERE session_id = @@SPID").Scan(&option)
+	s.encrypted = err != nil || option != "FALSE" // who may not look is told nothing
+	var exists, named sql.NullInt64
+	err = db.QueryRowContext(ctx, "SELECT OBJECT_ID(N'history')").Scan(&exists)
+	if err == nil && exists.Valid {
+		err = db.QueryRowContext(ctx, "SELECT CASE WHEN [identity] IS NULL THEN 0 ELSE 1 END FROM history").Scan(&named)
+		s.history = named.Int64 == 1
+	}
+	if err != nil {
+		return s, fault.Wrap(fault.Unavailable, err, "what names the history of the database cannot be read")
+	}
+	return s, nil
+}
+
+// usable refuses a database on which the store would not keep its promises.
+func (s settings) usable(c msdsn.Config) error {
+	switch {
+	case s.readOnly:
+		return fault.New(fault.Unavailable, "the database "+where(c)+" is read-only").
+			WithNext("connect to the primary replica, by the name of the availability group's listener")
+	case s.level > 0 && s.level < 130:
+		return fault.New(fault.Refused, fmt.Sprintf("the database %s has compatibility level %d; OPENJSON needs 130", where(c), s.level)).
+			WithNext("ALTER DATABASE " + c.Database + " SET COMPATIBILITY_LEVEL = 140")
+	case !s.history:
+		return fault.New(fault.Refused, "the login may not see what names the history of the database "+where(c)).
+			WithNext("GRANT VIEW ANY DATABASE to it: without that, lost commits after a restore would go unnoticed")
+	}
+	return nil
+}
+
+// migrationPiece bounds one wait for the lock of migrations.
+const migrationPiece = 10 * time.Second
+
+// locked runs f while a session of its own holds an application lock.
+func locked(ctx context.Context, db *sql.DB, f func() error) (err error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	for result := int64(lockTimedOut); result == lockTimedOut; {
+		err := conn.QueryRowContext(ctx, `DECLARE @result int;
+EXEC @result = sp_getapplock @Resource = N'tieline migrations', @LockMode = N'Exclusive', @LockOwner = N'Session', @LockTimeout = $1;
+SELECT CAST(@result AS bigint);`, migrationPiece.Milliseconds()).Scan(&result)
+		if err == nil && result < lockTimedOut {
+			err = lockRefused(result)
+		}
+		if err != nil {
+			return fmt.Errorf("lock the schema: %w", err)
+		}
+	}
+	err = f()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	_, unlock := conn.ExecContext(ctx, "EXEC sp_releaseapplock @Resource = N'tieline migrations', @LockOwner = N'Session';")
+	if unlock != nil {
+		// The lock must not stay on a connection of the pool: this one is thrown away.
+		unlock = errors.Join(unlock, conn.Raw(func(any) error { return errThrowAway }))
+	}
+	return errors.Join(err, unlock)
+}
