@@ -13,6 +13,7 @@ import (
 	"tieline/internal/access"
 	"tieline/internal/access/guard"
 	"tieline/internal/fault"
+	"tieline/internal/service/alerts"
 )
 
 // Prefix is before the path of every operation.
@@ -20,6 +21,7 @@ const Prefix = "/api/v1"
 
 // Services are what the operations call. Those of a nil service are left out.
 type Services struct {
+	Alerts *alerts.Service
 	Access *access.Service
 }
 
@@ -44,6 +46,9 @@ func New(s Services, o Options) []guard.Route {
 		registerAccounts(a, s.Access)
 		registerTokens(a, s.Access)
 		registerAudit(a, s.Access)
+	}
+	if s.Alerts != nil {
+		registerAlerts(a, s.Alerts)
 	}
 	return append(a.routes, a.documents()...)
 }
