@@ -13,6 +13,8 @@ import (
 	"tieline/internal/config"
 	"tieline/internal/console"
 	"tieline/internal/service/alerts"
+	"tieline/internal/service/availability"
+	"tieline/internal/service/documents"
 	"tieline/internal/service/overview"
 	"tieline/internal/store"
 )
@@ -20,17 +22,22 @@ import (
 // services are what console and API show and change, over one database. They
 // need no server: all of it works while every connector is down.
 type services struct {
-	access   *access.Service
-	overview *overview.Service
-	alerts   *alerts.Service
+	access       *access.Service
+	overview     *overview.Service
+	availability *availability.Service
+	documents    *documents.Service
+	alerts       *alerts.Service
 }
 
 // newServices returns the services; server is "" in a process that is none.
 func newServices(db *store.DB, server string, log *slog.Logger) services {
+	shown := overview.New(db)
 	return services{
-		access:   access.New(db, server, log),
-		overview: overview.New(db),
-		alerts:   alerts.New(db, CheckKinds),
+		access:       access.New(db, server, log),
+		overview:     shown,
+		availability: availability.New(db, shown, availability.Documents{Check: CheckKinds, Settings: HASettings}),
+		documents:    documents.New(db, DocumentKinds("tieline/"+Version())),
+		alerts:       alerts.New(db, CheckKinds),
 	}
 }
 
@@ -49,12 +56,14 @@ func newWeb(db *store.DB, group store.GroupInfo, cfg config.Config, server strin
 		Access: s.access, Log: log, Group: group.ID.String(), URL: cfg.Console.URL, Proxies: cfg.Console.Proxies,
 	})
 	w.console = console.New(console.Config{
-		Services: console.Services{Overview: s.overview, Alerts: s.alerts, Access: s.access},
-		Log:      log, Version: Version(), Database: db.Engine(), Group: group.Name, Secure: w.guard.Secure(),
+		Services: console.Services{
+			Overview: s.overview, Availability: s.availability, Documents: s.documents, Alerts: s.alerts, Access: s.access,
+		},
+		Log: log, Version: Version(), Database: db.Engine(), Group: group.Name, Secure: w.guard.Secure(),
 		Guard: w.guard, OpenID: newOpenID(cfg), OpenIDLabel: cfg.OIDC.Label,
 	})
 	w.guard.Page = w.console.Fail
-	w.routes = append(w.console.Routes(), api.New(api.Services{Access: s.access}, api.Options{Version: Version(), Log: log})...)
+	w.routes = append(w.console.Routes(), api.New(api.Services{Access: s.access, Alerts: s.alerts, Documents: s.documents}, api.Options{Version: Version(), Log: log})...)
 	return w
 }
 
