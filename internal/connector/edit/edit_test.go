@@ -246,3 +246,27 @@ func TestMergeTellsOverlaps(t *testing.T) {
 		t.Errorf("nothing changed: %q, %v, %v", got, overlaps, err)
 	}
 }
+
+func TestBlocks(t *testing.T) {
+	text, err := Open(desk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := text.Block(At("severity")); got != "map: {critical: high} # theirs\n" {
+		t.Errorf("the block is %q", got)
+	}
+	if got := text.Block(At("nothing")); got != "" {
+		t.Errorf("nothing is %q", got)
+	}
+	if err := text.SetBlock(At("remote", "settings"), "queue: Alerts # ours\nended: [a, b]\n"); err != nil {
+		t.Fatal(err)
+	}
+	if got := text.String(); !strings.Contains(got, "  settings:\n    queue: Alerts # ours\n    ended: [a, b]\n") {
+		t.Errorf("got\n%s", got)
+	}
+	for _, broken := range []string{"a: [", ""} {
+		if err := text.SetBlock(At("limits"), broken); err == nil || !strings.Contains(err.Error(), "limits") {
+			t.Errorf("%q: %v", broken, err)
+		}
+	}
+}

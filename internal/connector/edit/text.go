@@ -246,3 +246,29 @@ func same(a, b *yaml.Node) bool {
 	}
 	return slices.EqualFunc(a.Content, b.Content, same)
 }
+
+// Block returns what stands at a path as YAML of its own, "" where nothing does.
+func (t *Text) Block(p Path) string {
+	n := t.Node(p)
+	if n == nil || n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
+		return ""
+	}
+	return encode(n)
+}
+
+// SetBlock puts a part of a document, written as YAML of its own, at a path. Its
+// error is of kind fault.Invalid: the text is no YAML, or something else stands
+// in the way.
+func (t *Text) SetBlock(p Path, text string) error {
+	var part yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &part); err != nil || len(part.Content) == 0 {
+		return fault.InvalidInput("the text cannot be put into the document",
+			[]fault.Problem{{Path: p.String(), Message: "it is not valid YAML"}})
+	}
+	n, err := t.make(p)
+	if err != nil {
+		return err
+	}
+	*n = *part.Content[0]
+	return nil
+}

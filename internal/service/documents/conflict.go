@@ -143,3 +143,15 @@ func (s *Service) Resolve(ctx context.Context, who, name string, now Seen, text 
 	}
 	return s.Open(ctx, name)
 }
+
+// Compare tells how a text that was made from seen stands to what is there now,
+// whether or not they are at odds: for whoever was told of a conflict and wants
+// to merge.
+func (s *Service) Compare(ctx context.Context, who, name string, seen Seen, text string) (*Conflict, error) {
+	err := s.conflict(ctx, name, seen, text, who)
+	var c *Conflict
+	if errors.As(err, &c) {
+		return c, nil
+	}
+	return nil, err
+}

@@ -109,3 +109,18 @@ func (s *Service) textOf(ctx context.Context, name string, seen Seen) (string, e
 
 // Drafts lists the drafts that are being edited.
 func (s *Service) Drafts(ctx context.Context) ([]store.Draft, error) { return s.store.Drafts(ctx) }
+
+// Version is one version of a connector's document.
+type Version = store.StoredDocument
+
+// At returns the state that somebody saw, as far as it concerns the text: for
+// reading a form that was made from it. The error is fault.NotFound when that
+// revision is not kept.
+func (s *Service) At(ctx context.Context, name string, seen Seen) (State, error) {
+	text, err := s.textOf(ctx, name, seen)
+	if err != nil {
+		return State{}, err
+	}
+	doc, _ := connector.Examine([]byte(text))
+	return State{Connector: name, Text: text, Doc: doc}, nil
+}
