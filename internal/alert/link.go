@@ -242,7 +242,9 @@ const (
 
 // Record returns the link after an outcome (rule C5). An owner may record under
 // its claim whoever is Active by then; an outcome whose claim was replaced is
-// evidence, and makes a settled link verify.
+// evidence, and makes a settled link verify. What was put in doubt while it was
+// claimed (rule L8) stays in doubt: the claim may have been replaced in the
+// history that was lost, and its successor's window be open yet.
 func (l Link) Record(o Outcome) (Link, Recorded) {
 	if l.Claim.ID != o.Claim {
 		if !o.Answered {
@@ -254,7 +256,10 @@ func (l Link) Record(o Outcome) (Link, Recorded) {
 		}
 		return l, Evident
 	}
-	ticket := l.Ticket
+	ticket, doubt := l.Ticket, Hold{}
+	if l.Hold.Epoch > l.Claim.Epoch {
+		doubt = l.Hold // the history changed while the claim stood
+	}
 	l.Progress = o.Progress
 	if l.Ticket == "" {
 		l.Ticket = ticket // assigned by the remote while we were sending
@@ -265,7 +270,11 @@ func (l Link) Record(o Outcome) (Link, Recorded) {
 		l.Heard = o.Heard
 	}
 	l.Claim, l.Hold = Claim{}, o.Hold
-	return l.heed(), Mine
+	l = l.heed()
+	if doubt != (Hold{}) {
+		l = l.Doubt(doubt)
+	}
+	return l, Mine
 }
 
 // heed acts on evidence once the link is unclaimed: a link believed settled is

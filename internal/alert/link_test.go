@@ -194,3 +194,28 @@ func TestC10KeyNamesGroupAndAlert(t *testing.T) {
 		t.Error("any text is taken for a key")
 	}
 }
+
+// TestL8WhatWasDoubtedWhileClaimedStaysInDoubt: the history that was lost may
+// have replaced the claim, and its successor may be sending yet.
+func TestL8WhatWasDoubtedWhileClaimedStaysInDoubt(t *testing.T) {
+	claim := Claim{ID: uuid.New(), Epoch: 3}
+	doubt := Hold{Epoch: 3 + 1<<20}
+	for _, stage := range []Stage{Fresh, Uncertain, Looked, Verify, Twins, Settled} {
+		l := NewLink(LinkID{Connector: "desk"}, 1)
+		l.Stage, l.Hold = stage, Hold{Epoch: 3, Until: time.Second} // that of its own term is over
+		doubted := l.WithClaim(claim).Doubt(doubt)
+		o := Outcome{LinkID: l.LinkID, Claim: claim.ID, Progress: Progress{Stage: Settled, Ticket: "1", Delivered: 1}, Answered: true}
+		got, answer := doubted.Record(o)
+		if answer != Mine || got.Stage != Verify || got.Hold != doubt || got.Claim != (Claim{}) || got.Ticket != "1" {
+			t.Errorf("%s: recorded as %s: %+v", stage, answer, got)
+		}
+		o.Progress = Progress{Stage: Fresh}
+		if got, _ := doubted.Record(o); got.Stage != Uncertain || got.Hold != doubt {
+			t.Errorf("%s, given back: %+v", stage, got)
+		}
+		o.Progress = Progress{Stage: Settled, Ticket: "1", Delivered: 1}
+		if got, _ := l.WithClaim(claim).Record(o); got.Stage != Settled || got.Hold != (Hold{}) {
+			t.Errorf("%s, not doubted: %+v", stage, got)
+		}
+	}
+}

@@ -264,7 +264,9 @@ func (c *checker) recorded(p *Process, o alert.Outcome, r alert.Recorded) {
 	if w := c.windows[o.Claim]; w != nil {
 		w.done[o.LinkID] = true
 	}
-	delete(c.held, holding{p, o.LinkID})
+	if h := (holding{p, o.LinkID}); c.held[h] == o.Claim { // it may have a newer one
+		delete(c.held, h)
+	}
 }
 
 // expired is called inside the statement that makes a claim uncertain.

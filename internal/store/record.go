@@ -21,7 +21,8 @@ var recordInput = []engine.Column{
 }
 
 // recordText does what alert.Link.Record does for outcomes whose claim stands
-// and whose link has no evidence; recordEach does the others. The claim is
+// and whose link has no evidence and was not put in doubt meanwhile; recordEach
+// does the others. The claim is
 // compared in a way that no index offers: links are to be found by their keys,
 // as all of a batch carry one claim.
 const recordText = `
@@ -42,7 +43,7 @@ UPDATE link SET stage = input.stage,
 		ELSE (SELECT now FROM clock) + input.delay END
 FROM input
 WHERE link.alert_id = input.alert_id AND link.connector = input.connector AND link.side = input.side
-  AND link.claim_id IS NOT DISTINCT FROM input.claim AND link.evidence = ''`
+  AND link.claim_id IS NOT DISTINCT FROM input.claim AND link.evidence = '' AND link.hold_epoch <= link.claim_epoch`
 
 // Record implements forward.Links.
 func (db *DB) Record(ctx context.Context, term ha.Term, entries []forward.Entry) ([]alert.Recorded, error) {
@@ -64,7 +65,7 @@ func (db *DB) Record(ctx context.Context, term ha.Term, entries []forward.Entry)
 }
 
 // errSomeReplaced rolls recordAll back: a claim of the batch was replaced, or
-// its link has evidence.
+// its link has evidence or is in doubt.
 var errSomeReplaced = &replaced{}
 
 type replaced struct{}

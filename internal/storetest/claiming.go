@@ -78,9 +78,11 @@ func claimDeposed(t *testing.T, fresh Fresh) {
 	ids := f.raise(2, tickets)
 	old := f.term(tickets, "alpha")
 	now := f.term(tickets, "beta")
-	otherBoot, otherHistory := now, now
-	otherBoot.Boot, otherHistory.Identity = "another", "another"
-	for name, term := range map[string]ha.Term{"epoch": old, "boot": otherBoot, "identity": otherHistory} {
+	own, otherBoot, otherHistory := now, now, now
+	own.Epoch, otherBoot.Boot, otherHistory.Identity = now.Epoch-1, "another", "another"
+	for name, term := range map[string]ha.Term{
+		"server": old, "term of the same process": own, "boot": otherBoot, "identity": otherHistory,
+	} {
 		_, err := f.db.Claim(t.Context(), forward.ClaimRequest{Term: term, Claim: alert.NewID(), Limit: 10})
 		if !errors.Is(err, forward.ErrDeposed) {
 			t.Errorf("another %s: %v", name, err)

@@ -15,6 +15,7 @@ var recording = map[string]func(*testing.T, Fresh){
 	"record/progress":                             recordProgress,
 	"record/a deposed owner records its own":      recordDeposed,
 	"record/a replaced claim leaves evidence":     recordEvidence,
+	"record/a claim that was put in doubt":        recordDoubted,
 	"record/a batch of all kinds":                 recordMixed,
 	"record/with its events":                      recordEvents,
 	"record/nothing":                              recordNothing,
@@ -91,6 +92,33 @@ func recordEvidence(t *testing.T, fresh Fresh) {
 	}
 	if got := strings.Join(timeline(f, id), " "); got != "sent" {
 		t.Errorf("timeline: %s", got)
+	}
+}
+
+// recordDoubted: the history changed while a claim stood, which may have been
+// replaced in the one that was lost. Its owner records, and the link stays in
+// doubt, held for the term that waits.
+func recordDoubted(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	old := f.term(tickets, "alpha")
+	id := f.raise(2, tickets)[0]
+	claim, works := f.claim(f.db, old, 2)
+	const jumped = 1 << 20
+	f.exec("UPDATE link SET stage = 'uncertain', hold_epoch = $1, hold_until = 0 WHERE alert_id = $2", old.Epoch+jumped, id)
+	entries := []forward.Entry{sent(works[0], claim, "42"), sent(works[1], claim, "43")}
+	if got := f.record(old, entries...); got[0] != alert.Mine || got[1] != alert.Mine {
+		t.Fatalf("recorded %v", got)
+	}
+	for _, w := range works {
+		l := f.link(w.Alert.ID, tickets, alert.Remote)
+		switch doubted := w.Alert.ID == id; {
+		case l.Claim.ID != (alert.ClaimID{}) || l.Ticket == "":
+			t.Errorf("stored %+v, want the outcome recorded", l.Link)
+		case doubted && (l.Stage != alert.Verify || l.Hold != (alert.Hold{Epoch: old.Epoch + jumped}) || l.DueAt.IsZero()):
+			t.Errorf("stored %+v, want it to be verified when the hold ends", l.Link)
+		case !doubted && l.Stage != alert.Settled:
+			t.Errorf("stored %+v, want what was not in doubt to be settled", l.Link)
+		}
 	}
 }
 
