@@ -27,7 +27,10 @@ var lockAlertsInput = []engine.Column{{Name: "id", Type: engine.UUID}}
 
 // lockAlertsText locks alerts in the order in which Accept does.
 const lockAlertsText = `
-SELECT ` + alertColumns + ` FROM input JOIN alert ON alert.id = input.id ORDER BY alert.source, alert.latest_key`
+SELECT ` + alertColumns
+
+const lockAlertsFrom = `
+FROM input JOIN alert ON alert.id = input.id ORDER BY alert.source, alert.latest_key`
 
 func (db *DB) lockAlerts(ctx context.Context, tx *sql.Tx, ids [][]any) ([]*touched, error) {
 	var locked []*touched

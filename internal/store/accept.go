@@ -106,7 +106,9 @@ var latestInput = []engine.Column{{Name: "source", Type: engine.Text}, {Name: "s
 // latestText locks the latest alerts in the order of (source, key), so that
 // concurrent batches never wait for each other in a circle.
 const latestText = `
-SELECT ` + alertColumns + `
+SELECT ` + alertColumns
+
+const latestFrom = `
 FROM input JOIN alert ON alert.source = input.source AND alert.latest_key = input.source_key
 ORDER BY alert.source, alert.latest_key`
 

@@ -49,6 +49,6 @@ func (db *DB) Entries(ctx context.Context, q access.Query) ([]access.Entry, erro
 		all = append(all, e)
 		return err
 	}, "SELECT id, at, who, role, via, action, target, detail, outcome, address, server FROM audit WHERE "+
-		strings.Join(where, " AND ")+" ORDER BY id DESC LIMIT "+c.arg(min(limit, 1000)), c.args...)
+		strings.Join(where, " AND ")+db.first("id DESC", c.arg(min(limit, 1000))), c.args...)
 	return all, db.explain(err, "read the audit")
 }

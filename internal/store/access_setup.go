@@ -121,13 +121,15 @@ type strikeRow struct {
 	until    int64
 }
 
+const lockStrikeText = "SELECT failures, until_at, last_at FROM strike WHERE name = $1"
+
 // readStrike reads and locks a counter; one without a failure for a while starts anew.
 func (db *DB) readStrike(ctx context.Context, tx *sql.Tx, key string) (r strikeRow, now int64, err error) {
 	if err := tx.QueryRowContext(ctx, "SELECT now FROM clock").Scan(&now); err != nil {
 		return r, 0, err
 	}
 	var last int64
-	err = tx.QueryRowContext(ctx, "SELECT failures, until_at, last_at FROM strike WHERE name = $1 "+db.engine.Statements.ForUpdate, key).
+	err = tx.QueryRowContext(ctx, db.statements.lockStrike, key).
 		Scan(&r.failures, &r.until, &last)
 	if errors.Is(err, sql.ErrNoRows) {
 		return strikeRow{}, now, nil

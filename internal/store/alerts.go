@@ -72,7 +72,7 @@ func (q AlertQuery) conditions() *conditions {
 	}
 	if q.Before != (Cursor{}) {
 		at, id := c.arg(micros(q.Before.AcceptedAt)), c.arg(q.Before.ID)
-		c.alert = append(c.alert, "(alert.accepted_at, alert.id) < ("+at+", "+id+")")
+		c.alert = append(c.alert, "alert.accepted_at <= "+at+" AND (alert.accepted_at < "+at+" OR alert.id < "+id+")")
 	}
 	if q.Connector != "" {
 		c.link = append(c.link, "l.connector = "+c.arg(q.Connector))
@@ -106,9 +106,9 @@ func (c *conditions) texts(text string) []string {
 	return any
 }
 
-var likeEscape = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
+var likeEscape = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_", "[", "![")
 
-func (q AlertQuery) text() (string, []any) {
+func (q AlertQuery) text(first func(order, n string) string) (string, []any) {
 	c := q.conditions()
 	where := c.alert
 	if len(c.link) > 0 {
@@ -122,12 +122,12 @@ func (q AlertQuery) text() (string, []any) {
 	if len(where) > 0 {
 		text += " WHERE " + strings.Join(where, " AND ")
 	}
-	return text + " ORDER BY alert.accepted_at DESC, alert.id DESC LIMIT " + c.arg(min(limit, 1000)), c.args
+	return text + first("alert.accepted_at DESC, alert.id DESC", c.arg(min(limit, 1000))), c.args
 }
 
 // Alerts lists alerts, the newest first, with their links.
 func (db *DB) Alerts(ctx context.Context, q AlertQuery) ([]AlertRow, error) {
-	text, args := q.text()
+	text, args := q.text(db.first)
 	var list []AlertRow
 	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
 		a, err := scanAlert(rows)
@@ -211,7 +211,7 @@ func (db *DB) Alert(ctx context.Context, id alert.ID) (AlertDetail, error) {
 			})
 		}
 		return err
-	}, detailText, id)
+	}, db.statements.detail, id)
 	return d, db.explain(err, "read the links of alert "+id.String())
 }
 
@@ -221,7 +221,7 @@ func (db *DB) Alert(ctx context.Context, id alert.ID) (AlertDetail, error) {
 func (db *DB) FindAlert(ctx context.Context, text string) (alert.ID, error) {
 	ids, err := db.findByID(ctx, text)
 	if err == nil && len(ids) == 0 && text != "" {
-		ids, err = db.findAlerts(ctx, "SELECT DISTINCT alert_id FROM link WHERE ticket = $1 AND skipped = '' LIMIT 2", text)
+		ids, err = db.findAlerts(ctx, "SELECT DISTINCT alert_id FROM link WHERE ticket = $1 AND skipped = ''"+db.first("alert_id", "2"), text)
 	}
 	switch {
 	case err != nil:
@@ -241,7 +241,7 @@ func (db *DB) findByID(ctx context.Context, text string) ([]alert.ID, error) {
 	if !ok {
 		return nil, nil
 	}
-	return db.findAlerts(ctx, "SELECT id FROM alert WHERE id >= $1 AND id <= $2 LIMIT 2", low, high)
+	return db.findAlerts(ctx, "SELECT id FROM alert WHERE id >= $1 AND id <= $2"+db.first("id", "2"), low, high)
 }
 
 // idRange is the first and the last id that begin with a text; ok is false when none can.

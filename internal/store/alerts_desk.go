@@ -28,7 +28,7 @@ type ParkedLink struct {
 	Of    alert.Alert // that the link is of
 }
 
-func (q ParkedQuery) text() (string, []any) {
+func (q ParkedQuery) text(first func(order, n string) string) (string, []any) {
 	c := &conditions{}
 	c.link = append(c.link, "link.parked <> ''")
 	if q.Connector != "" {
@@ -47,13 +47,13 @@ func (q ParkedQuery) text() (string, []any) {
 		limit = 100
 	}
 	return "SELECT " + linkColumns + ", " + alertColumns + ` FROM link JOIN alert ON alert.id = link.alert_id
-		WHERE ` + strings.Join(c.link, " AND ") + `
-		ORDER BY link.alert_id DESC, link.connector, link.side LIMIT ` + c.arg(min(limit, 1000)), c.args
+		WHERE ` + strings.Join(c.link, " AND ") +
+		first("link.alert_id DESC, link.connector, link.side", c.arg(min(limit, 1000))), c.args
 }
 
 // Parked lists parked links, those of the newest alerts first, in one statement.
 func (db *DB) Parked(ctx context.Context, q ParkedQuery) ([]ParkedLink, error) {
-	text, args := q.text()
+	text, args := q.text(db.first)
 	var list []ParkedLink
 	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
 		var of alertRow
@@ -178,7 +178,7 @@ func (db *DB) deskOnce(ctx context.Context, ids []alert.LinkID, kind, text strin
 
 // parkedIDs names the links that a filter finds.
 func (db *DB) parkedIDs(ctx context.Context, q ParkedQuery) ([]alert.LinkID, error) {
-	text, args := q.text()
+	text, args := q.text(db.first)
 	_, rest, _ := strings.Cut(text, " FROM ")
 	var ids []alert.LinkID
 	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {

@@ -22,8 +22,7 @@ SELECT link.alert_id, alert.status, link.ticket, link.heard,
 	CASE WHEN link.delivered < link.wanted OR link.notes_delivered < link.notes_wanted THEN 1 ELSE 0 END
 FROM link JOIN alert ON alert.id = link.alert_id
 WHERE link.connector = $1 AND link.side = 'remote' AND link.alert_id > $2
-  AND link.stage = 'settled' AND link.claim_id IS NULL AND link.parked = '' AND link.skipped = ''
-ORDER BY link.alert_id LIMIT $3`
+  AND link.stage = 'settled' AND link.claim_id IS NULL AND link.parked = '' AND link.skipped = ''`
 
 // Standing implements forward.Books.
 func (db *DB) Standing(ctx context.Context, connector string, after alert.ID, limit int) ([]forward.Standing, error) {
@@ -35,7 +34,7 @@ func (db *DB) Standing(ctx context.Context, connector string, after alert.ID, li
 		s.Due = due == 1
 		page = append(page, s)
 		return err
-	}, standingText, connector, after, limit)
+	}, standingText+db.first("link.alert_id", "$3"), connector, after, limit)
 	return page, db.explain(err, "list the links of connector "+connector)
 }
 

@@ -14,6 +14,8 @@ type CheckLine struct {
 	Text string // safe for people
 }
 
+const historyText = "SELECT identity FROM history"
+
 // Check looks at what the management group relies on: that the database
 // answers, how fast, its schema, what names its history, and whether a
 // confirmed commit stays. The error is that of a database that does not answer.
@@ -38,7 +40,7 @@ func (db *DB) Check(ctx context.Context) ([]CheckLine, error) {
 	}
 	lines = append(lines, CheckLine{"management group", true, name + " (" + g.ID.String() + ")"})
 	var identity string
-	if err := db.engine.Read.QueryRowContext(ctx, "SELECT identity FROM history").Scan(&identity); err != nil {
+	if err := db.engine.Read.QueryRowContext(ctx, db.statements.history).Scan(&identity); err != nil {
 		return lines, db.explain(err, "read what names the database's history")
 	}
 	lines = append(lines, CheckLine{"history", true, identity})

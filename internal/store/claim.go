@@ -22,10 +22,12 @@ func fenceArgs(t ha.Term, more ...any) []any {
 	return append([]any{t.Connector, t.Epoch, t.Boot, t.Identity}, more...)
 }
 
+const fencedText = "SELECT " + fence
+
 // fenced reports whether the lease still names the term.
-func fenced(ctx context.Context, q querier, t ha.Term) (bool, error) {
+func (db *DB) fenced(ctx context.Context, q querier, t ha.Term) (bool, error) {
 	var ours bool
-	err := q.QueryRowContext(ctx, "SELECT "+fence, fenceArgs(t)...).Scan(&ours)
+	err := q.QueryRowContext(ctx, db.statements.fenced, fenceArgs(t)...).Scan(&ours)
 	return ours, err
 }
 
@@ -51,7 +53,7 @@ func (db *DB) Claim(ctx context.Context, r forward.ClaimRequest) (int, error) {
 // deposed is asked when a fenced statement changed nothing: because nothing was
 // to be changed, or because the term is over.
 func (db *DB) deposed(ctx context.Context, q querier, t ha.Term) error {
-	ours, err := fenced(ctx, q, t)
+	ours, err := db.fenced(ctx, q, t)
 	switch {
 	case err != nil:
 		return db.explain(err, "read the lease of connector "+t.Connector)
@@ -128,7 +130,7 @@ func (db *DB) NextDue(ctx context.Context, connector string) (time.Duration, boo
 	}
 	var wait sql.NullInt64
 	err = db.engine.Read.QueryRowContext(ctx, `
-SELECT (SELECT due_at FROM link WHERE connector = $1 AND due_at >= $2 ORDER BY due_at LIMIT 1) - (SELECT now FROM clock)`,
+SELECT (SELECT due_at FROM link WHERE connector = $1 AND due_at >= $2`+db.first("due_at", "1")+`) - (SELECT now FROM clock)`,
 		connector, floor).Scan(&wait)
 	if err != nil {
 		return 0, false, db.explain(err, "read the backlog of connector "+connector)

@@ -186,10 +186,12 @@ func (db *DB) enter(ctx context.Context, tx *sql.Tx, j Join, earlier process) er
 	return db.addMemberships(ctx, tx, j.Server, connectors)
 }
 
+const lockGroupText = "SELECT name FROM management_group WHERE one = 1"
+
 // lockGroup serialises everything that changes who is in the group and in which
 // order, until the transaction ends.
 func (db *DB) lockGroup(ctx context.Context, tx *sql.Tx) (name string, err error) {
-	err = tx.QueryRowContext(ctx, "SELECT name FROM management_group WHERE one = 1 "+db.engine.Statements.ForUpdate).Scan(&name)
+	err = tx.QueryRowContext(ctx, db.statements.lockGroup).Scan(&name)
 	return name, err
 }
 

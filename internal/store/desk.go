@@ -36,7 +36,7 @@ func (db *DB) Retry(ctx context.Context, r RetryRequest) (int, error) {
 func (db *DB) retryOnce(ctx context.Context, r RetryRequest) (n, found int, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		n = 0
-		ids, err := retryable(ctx, tx, r)
+		ids, err := db.retryable(ctx, tx, r)
 		if err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func (r *linkRow) retry(now int64) bool {
 	return true
 }
 
-func retryable(ctx context.Context, tx *sql.Tx, r RetryRequest) ([]alert.LinkID, error) {
+func (db *DB) retryable(ctx context.Context, tx *sql.Tx, r RetryRequest) ([]alert.LinkID, error) {
 	const columns = "SELECT alert_id, connector, side FROM link WHERE ($1 = '' OR connector = $1)"
 	var ids []alert.LinkID
 	scan := func(rows *sql.Rows) error {
@@ -86,7 +86,7 @@ func retryable(ctx context.Context, tx *sql.Tx, r RetryRequest) ([]alert.LinkID,
 		return err
 	}
 	if r.AllParked {
-		err := each(ctx, tx, scan, columns+" AND parked <> '' LIMIT $2", r.Connector, retryPage)
+		err := each(ctx, tx, scan, columns+" AND parked <> ''"+db.first("", "$2"), r.Connector, retryPage)
 		return ids, err
 	}
 	for _, id := range r.Alerts {

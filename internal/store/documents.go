@@ -119,6 +119,11 @@ func scanDocument(rows interface{ Scan(...any) error }) (StoredDocument, error) 
 	return d, err
 }
 
+const documentsText = "SELECT g.generation, " + documentColumns + `
+FROM management_group g
+LEFT JOIN (connector c JOIN connector_version v ON v.connector = c.name AND v.version = c.version) ON true
+ORDER BY v.connector`
+
 // Documents returns the current document of every connector, by name, and the
 // generation they make up together.
 func (db *DB) Documents(ctx context.Context) (docs []StoredDocument, generation int64, err error) {
@@ -134,10 +139,7 @@ func (db *DB) Documents(ctx context.Context) (docs []StoredDocument, generation 
 			docs = append(docs, StoredDocument{connector.String, version.Int64, text.String, who.String, comment.String, moment(at.Int64)})
 		}
 		return nil
-	}, `SELECT g.generation, `+documentColumns+`
-FROM management_group g
-LEFT JOIN (connector c JOIN connector_version v ON v.connector = c.name AND v.version = c.version) ON true
-ORDER BY v.connector`)
+	}, db.statements.documents)
 	return docs, generation, db.explain(err, "read the connector documents")
 }
 

@@ -13,7 +13,7 @@ import (
 // with the term.
 func (db *DB) writeFenced(ctx context.Context, t ha.Term, f func(*sql.Tx) error) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		ours, err := fenced(ctx, tx, t)
+		ours, err := db.fenced(ctx, tx, t)
 		if err != nil {
 			return err
 		}

@@ -41,7 +41,9 @@ var lockLinksInput = []engine.Column{
 
 // lockLinksText locks links in the order of their keys, as everybody does.
 const lockLinksText = `
-SELECT (SELECT now FROM clock), ` + linkColumns + `
+SELECT (SELECT now FROM clock), ` + linkColumns
+
+const lockLinksFrom = `
 FROM input JOIN link ON link.alert_id = input.alert_id AND link.connector = input.connector AND link.side = input.side
 ORDER BY link.alert_id, link.connector, link.side`
 

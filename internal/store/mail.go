@@ -33,7 +33,7 @@ ON CONFLICT (connector, name) DO NOTHING`
 
 // moveBookmark is the compare-and-swap on a bookmark, fenced.
 func (db *DB) moveBookmark(ctx context.Context, tx *sql.Tx, t ha.Term, name, old, next string) error {
-	r, err := tx.ExecContext(ctx, moveBookmarkText, fenceArgs(t, name, old, next)...)
+	r, err := tx.ExecContext(ctx, db.statements.moveBookmark, fenceArgs(t, name, old, next)...)
 	if err == nil && old == "" {
 		if n, _ := r.RowsAffected(); n == 0 {
 			r, err = tx.ExecContext(ctx, db.statements.makeBookmark, fenceArgs(t, name, next)...)
@@ -45,7 +45,7 @@ func (db *DB) moveBookmark(ctx context.Context, tx *sql.Tx, t ha.Term, name, old
 	if n, err := r.RowsAffected(); err != nil || n > 0 {
 		return err
 	}
-	ours, err := fenced(ctx, tx, t)
+	ours, err := db.fenced(ctx, tx, t)
 	switch {
 	case err != nil:
 		return err

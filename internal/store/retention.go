@@ -18,7 +18,7 @@ import (
 func (db *DB) Backlogged(ctx context.Context, connector string, limit int) (bool, error) {
 	var n int
 	err := db.engine.Read.QueryRowContext(ctx, `SELECT count(*) FROM
-	(SELECT due_at FROM link WHERE connector = $1 AND due_at IS NOT NULL LIMIT $2) AS waiting`, connector, limit+1).Scan(&n)
+	(SELECT due_at FROM link WHERE connector = $1 AND due_at IS NOT NULL`+db.first("", "$2")+`) AS waiting`, connector, limit+1).Scan(&n)
 	return n > limit, db.explain(err, "count the backlog of connector "+connector)
 }
 
@@ -28,8 +28,7 @@ const oldText = `
 SELECT id, accepted_at, changed_at, seen, CASE WHEN latest_key IS NULL THEN 0 ELSE 1 END,
 	CASE WHEN status = 'closed' AND behind IS NULL THEN 1 ELSE 0 END, (SELECT now FROM clock)
 FROM alert
-WHERE accepted_at < (SELECT now FROM clock) - $1 AND accepted_at >= $2 AND (accepted_at > $2 OR id > $3)
-ORDER BY accepted_at, id LIMIT $4`
+WHERE accepted_at < (SELECT now FROM clock) - $1 AND accepted_at >= $2 AND (accepted_at > $2 OR id > $3)`
 
 // OldAlerts implements retention.Store.
 func (db *DB) OldAlerts(ctx context.Context, connector string, keep time.Duration, after retention.Place, limit int) (
@@ -49,7 +48,7 @@ func (db *DB) OldAlerts(ctx context.Context, connector string, keep time.Duratio
 			old = append(old, o)
 		}
 		return nil
-	}, oldText, keep.Microseconds(), after.AcceptedAt, after.ID, limit)
+	}, oldText+db.first("accepted_at, id", "$4"), keep.Microseconds(), after.AcceptedAt, after.ID, limit)
 	if err == nil && len(old) > 0 {
 		err = db.readOld(ctx, connector, keep, old)
 	}
@@ -159,11 +158,16 @@ func (db *DB) unchanged(ctx context.Context, tx *sql.Tx, old []retention.Old) ([
 			same = append(same, id)
 		}
 		return nil
-	}, `SELECT id, seen, CASE WHEN latest_key IS NULL THEN 0 ELSE 1 END FROM alert
-WHERE status = 'closed' AND behind IS NULL AND id IN (`+in+`)
-ORDER BY source, latest_key, id `+db.engine.Statements.ForUpdate, args...)
+	}, db.statements.unchanged+"("+in+")"+db.statements.unchangedOrder, args...)
 	return same, err
 }
+
+// unchangedText is followed by a list of ids, and that by unchangedOrder.
+const (
+	unchangedText = `SELECT id, seen, CASE WHEN latest_key IS NULL THEN 0 ELSE 1 END FROM alert
+WHERE status = 'closed' AND behind IS NULL AND id IN `
+	unchangedOrder = "\nORDER BY source, latest_key, id"
+)
 
 // NoteQuiet implements retention.Store.
 func (db *DB) NoteQuiet(ctx context.Context, t ha.Term, old []retention.Old) error {

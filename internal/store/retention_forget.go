@@ -102,7 +102,7 @@ func (db *DB) ForgetNews(ctx context.Context, t ha.Term, keep time.Duration, aft
 			byTicket[ticket] = append(byTicket[ticket], next)
 		}
 		return nil
-	}, `SELECT id, ticket, (SELECT now FROM clock) - received_at FROM news WHERE connector = $1 AND id > $2 ORDER BY id LIMIT $3`,
+	}, `SELECT id, ticket, (SELECT now FROM clock) - received_at FROM news WHERE connector = $1 AND id > $2`+db.first("id", "$3"),
 		t.Connector, after, limit)
 	if looked < limit {
 		next = ""
@@ -164,7 +164,7 @@ const keptEvents = 1000
 // ForgetEvents implements retention.Store.
 func (db *DB) ForgetEvents(ctx context.Context, t ha.Term, keep time.Duration) (int, error) {
 	var newest int64
-	err := db.engine.Read.QueryRowContext(ctx, `SELECT id FROM availability_event WHERE connector = $1 ORDER BY id DESC LIMIT 1 OFFSET $2`,
+	err := db.engine.Read.QueryRowContext(ctx, `SELECT id FROM availability_event WHERE connector = $1`+db.slice("id DESC", "1", "$2"),
 		t.Connector, keptEvents).Scan(&newest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil

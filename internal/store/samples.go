@@ -32,9 +32,8 @@ func (db *DB) RecentAlerts(ctx context.Context, sources []string, limit int) ([]
 		list = append(list, a)
 		return err
 	}, "SELECT "+alertColumns+` FROM alert WHERE alert.accepted_at >= (SELECT coalesce(min(n.accepted_at), 0) FROM
-	(SELECT accepted_at FROM alert ORDER BY accepted_at DESC, id DESC LIMIT `+depth+`) AS n)
-AND alert.source IN (`+strings.Join(marks, ", ")+`)
-ORDER BY alert.accepted_at DESC, alert.id DESC LIMIT `+most, append(args, sampleDepth, limit)...)
+	(SELECT accepted_at FROM alert`+db.first("accepted_at DESC, id DESC", depth)+`) AS n)
+AND alert.source IN (`+strings.Join(marks, ", ")+`)`+db.first("alert.accepted_at DESC, alert.id DESC", most), append(args, sampleDepth, limit)...)
 	return list, db.explain(err, "read the newest alerts")
 }
 
@@ -50,7 +49,7 @@ func (db *DB) LastAccepted(ctx context.Context) (map[string]time.Time, error) {
 		last[source] = moment(at)
 		return err
 	}, `SELECT n.source, max(n.accepted_at) FROM
-	(SELECT source, accepted_at FROM alert ORDER BY accepted_at DESC, id DESC LIMIT $1) AS n
+	(SELECT source, accepted_at FROM alert`+db.first("accepted_at DESC, id DESC", "$1")+`) AS n
 GROUP BY n.source`, sampleDepth)
 	return last, db.explain(err, "read when sources were last heard")
 }
@@ -66,7 +65,7 @@ func (db *DB) HeardStates(ctx context.Context, connector string, limit int) (map
 		heard[state] = n
 		return err
 	}, `SELECT l.heard, count(*) FROM
-	(SELECT id FROM alert ORDER BY accepted_at DESC, id DESC LIMIT $2) AS n
+	(SELECT id FROM alert`+db.first("accepted_at DESC, id DESC", "$2")+`) AS n
 JOIN link l ON l.alert_id = n.id AND l.connector = $1 AND l.side = $3
 WHERE l.heard <> '' GROUP BY l.heard`, connector, limit, string(alert.Remote))
 	return heard, db.explain(err, "read the states of the tickets of connector "+connector)

@@ -21,7 +21,7 @@ func (db *DB) Behind(ctx context.Context, generation int64, limit int) ([]alert.
 		a, err := scanAlert(rows)
 		behind = append(behind, a)
 		return err
-	}, "SELECT "+alertColumns+" FROM alert WHERE behind < $1 ORDER BY behind LIMIT $2", generation, limit)
+	}, "SELECT "+alertColumns+" FROM alert WHERE behind < $1"+db.first("behind", "$2"), generation, limit)
 	return behind, db.explain(err, "list the alerts evaluated with older documents")
 }
 

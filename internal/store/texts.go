@@ -13,7 +13,9 @@ type texts struct {
 	expire, unpark, makeBookmark               string
 	joinServer, addLease                       string
 	saveConnector, saveLease                   string
-	backlog                                    string
+	backlog, fenced, moveBookmark              string
+	lockGroup, lockStrike, documents, history  string
+	unchanged, unchangedOrder, detail          string
 	latest, newAlerts, grownAlerts, seenAlerts *engine.Batch
 	wantLinks, tellLinks                       *engine.Batch
 	events, skipEvents                         *engine.Batch
@@ -33,8 +35,18 @@ func newTexts(e *engine.Engine) texts {
 		saveConnector: one("save connector", saveConnectorText),
 		saveLease:     one("save lease", saveLeaseText),
 		backlog:       one("backlog", backlogText),
+		fenced:        one("fenced", fencedText),
+		moveBookmark:  one("move bookmark", moveBookmarkText),
+		lockGroup:     one("lock group", lockGroupText+lock),
+		lockStrike:    one("lock strike", lockStrikeText+lock),
+		documents:     one("documents", documentsText),
+		history:       one("history", historyText),
+		detail:        one("detail", detailText),
 
-		latest:      rows("latest alerts", latestInput, "", latestText+lock),
+		unchanged:      one("unchanged", unchangedText),
+		unchangedOrder: one("unchanged order", unchangedOrder+lock),
+
+		latest:      rows("latest alerts", latestInput, "", latestText+one("latest alerts from", latestFrom+lock)),
 		newAlerts:   rows("new alerts", newAlertsInput, newAlertsInto, newAlertsText),
 		grownAlerts: rows("grown alerts", grownAlertsInput, "", grownAlertsText),
 		seenAlerts:  rows("seen alerts", seenAlertsInput, "", seenAlertsText),
@@ -42,11 +54,11 @@ func newTexts(e *engine.Engine) texts {
 		tellLinks:   rows("tell links", tellLinksInput, "", tellLinksText),
 		events:      rows("events", eventsInput, eventsInto, eventsText),
 		skipEvents:  rows("skip events", skipEventsInput, eventsInto, skipEventsText),
-		lockLinks:   rows("lock links", lockLinksInput, "", lockLinksText+lock),
+		lockLinks:   rows("lock links", lockLinksInput, "", lockLinksText+one("lock links from", lockLinksFrom+lock)),
 		writeLinks:  rows("write links", writeLinksInput, "", writeLinksText),
 		addLinks:    rows("add links", addLinksInput, addLinksInto, addLinksText),
 		record:      rows("record", recordInput, "", recordText),
-		lockAlerts:  rows("lock alerts", lockAlertsInput, "", lockAlertsText+lock),
+		lockAlerts:  rows("lock alerts", lockAlertsInput, "", lockAlertsText+one("lock alerts from", lockAlertsFrom+lock)),
 		evaluated:   rows("evaluated", evaluatedInput, "", evaluatedText),
 		addNews:     rows("add news", addNewsInput, addNewsInto, addNewsText),
 		byTicket:    rows("by ticket", byTicketInput, "", byTicketText),

@@ -35,7 +35,7 @@ type Options struct {
 
 // Engine is one open database with its engine's answers.
 type Engine struct {
-	Name  string  // "sqlite", "postgres"
+	Name  string  // "sqlite", "postgres", "mariadb", "mysql"
 	Where string  // which database it is, without credentials; safe for people
 	Write *sql.DB // for transactions that write
 	Read  *sql.DB // for statements that only read; may be the same
@@ -97,6 +97,9 @@ type Statements struct {
 	Claim string
 	// HasSchema answers true when goose's table of versions exists.
 	HasSchema string
+	// Slice ends a query that answers at most n rows of an order ("" = any), after
+	// offset rows were passed over ("" = none); nil is ORDER BY, LIMIT, OFFSET.
+	Slice func(order, n, offset string) string
 	// ForUpdate ends a SELECT whose rows must not change before the transaction
 	// ends; empty where a writer is alone anyway.
 	ForUpdate string

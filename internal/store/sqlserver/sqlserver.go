@@ -139,7 +139,7 @@ func answers(where string, db *sql.DB) *engine.Engine {
 
 // settings are what a database and this connection to it are.
 type settings struct {
-	versions  bool  // READ_COMMITTED_SNAPSHOT is on
+	versions  bool // READ_COMMITTED_SNAPSHOT is on
 	readOnly  bool
 	level     int64 // compatibility level: 140 is SQL Server 2017's
 	history   bool  // the name of the history can be read, or is not there yet
