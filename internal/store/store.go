@@ -9,6 +9,7 @@ import (
 
 	"tieline/internal/fault"
 	"tieline/internal/store/engine"
+	"tieline/internal/store/mysql"
 	"tieline/internal/store/postgres"
 	"tieline/internal/store/sqlite"
 )
@@ -31,9 +32,9 @@ type DB struct {
 	wakes      *wakes
 }
 
-// Open opens the database a URL names ("sqlite:/path/tieline.db" or
-// "postgres://...") and checks its schema. It returns a *fault.Error: Invalid
-// for a wrong URL, Unavailable when the database cannot be reached within its
+// Open opens the database a URL names ("sqlite:/path/tieline.db",
+// "postgres://...", "mysql://..." or "mariadb://...") and checks its schema. It
+// returns a *fault.Error: Invalid for a wrong URL, Unavailable when the database cannot be reached within its
 // connect timeout, Refused when the schema is newer than this binary, or older
 // and o.Migrate is not set.
 func Open(ctx context.Context, url string, o Options) (*DB, error) {
@@ -58,8 +59,11 @@ func openEngine(ctx context.Context, url string, o engine.Options) (*engine.Engi
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
 		return postgres.Open(ctx, url, o)
 	}
+	if mysql.IsURL(url) {
+		return mysql.Open(ctx, url, o)
+	}
 	return nil, fault.New(fault.Invalid, "the database URL names no engine Tieline knows").
-		WithNext(`write "sqlite:/var/lib/tieline/tieline.db" or "postgres://user@host:5432/database"`)
+		WithNext(`write "sqlite:/var/lib/tieline/tieline.db", "postgres://user@host:5432/database" or "mysql://user:password@host:3306/database"`)
 }
 
 // Close ends every connection.
@@ -68,7 +72,7 @@ func (db *DB) Close() error {
 	return db.engine.Close()
 }
 
-// Engine is the engine's name: "sqlite" or "postgres".
+// Engine is the engine's name: "sqlite", "postgres", "mariadb" or "mysql".
 func (db *DB) Engine() string { return db.engine.Name }
 
 // Where names the database for people, without credentials.

@@ -82,7 +82,7 @@ func benchBare(b *testing.B, url string, rows int) {
 	if _, err := db.Accept(b.Context(), benchBatch(0, batchSize)); err != nil {
 		b.Fatal(err)
 	}
-	raw, err := sql.Open(rawName(url))
+	raw, err := openRaw(b.Context(), url)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -238,7 +238,7 @@ func benchForward(ctx context.Context, db *store.DB, term ha.Term) error {
 
 func benchTerm(b *testing.B, url string) ha.Term {
 	b.Helper()
-	raw, err := sql.Open(rawName(url))
+	raw, err := openRaw(b.Context(), url)
 	if err != nil {
 		b.Fatal(err)
 	}

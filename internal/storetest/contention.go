@@ -249,8 +249,8 @@ func raceDeposed(t *testing.T, fresh Fresh) {
 	}
 }
 
-// frozenContender stops a process in the middle of a claim. On PostgreSQL it is
-// inside a transaction with the claim's locks; on SQLite, where only one writes
+// frozenContender stops a process in the middle of a claim. Where rows are
+// locked it is inside a transaction with the claim's locks; on SQLite, where only one writes
 // at a time, it has claimed, and is reading.
 func frozenContender(t *testing.T, fresh Fresh) {
 	f := setup(t, fresh)
@@ -261,10 +261,13 @@ func frozenContender(t *testing.T, fresh Fresh) {
 		t.Fatalf("begin: %v", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	if f.db.Engine() == "postgres" {
+	switch f.db.Engine() {
+	case "postgres":
 		_, err = tx.ExecContext(t.Context(), `UPDATE link SET claim_id = gen_random_uuid(), due_at = NULL
 			WHERE alert_id IN (SELECT alert_id FROM link ORDER BY due_at LIMIT 4 FOR UPDATE)`)
-	} else {
+	case "mariadb", "mysql":
+		_, err = tx.ExecContext(t.Context(), "UPDATE link SET claim_id = uuid(), due_at = NULL WHERE due_at IS NOT NULL ORDER BY alert_id LIMIT 4")
+	default:
 		f.claim(f.db, term, 4)
 		var n int
 		err = tx.QueryRowContext(t.Context(), "SELECT count(*) FROM link").Scan(&n)

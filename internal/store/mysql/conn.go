@@ -1,0 +1,171 @@
+package mysql
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	mysql "github.com/go-sql-driver/mysql"
+
+	"tieline/internal/fault"
+	"tieline/internal/store/param"
+)
+
+// markers gives the store's statements the driver's markers, for all databases.
+var markers = param.New(param.Question)
+
+// limits are how long the server lets a session of ours wait or be silent.
+type limits struct {
+	lock      time.Duration // for a row's lock
+	statement time.Duration // for one statement; 0 = no limit. MariaDB alone has it
+	frozen    time.Duration // for the next statement inside a transaction. MariaDB alone has it
+	silent    time.Duration // for the next statement; 0 = the server's default
+}
+
+// connector makes connections that are set up and checked, and understand the
+// store's parameters.
+type connector struct {
+	driver.Connector
+	flavour flavour
+	limits  limits
+}
+
+func newConnector(c *mysql.Config, f flavour, l limits) (*connector, error) {
+	base, err := mysql.NewConnector(c)
+	if err != nil {
+		return nil, wrongURL(err.Error())
+	}
+	return &connector{Connector: base, flavour: f, limits: l}, nil
+}
+
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	base, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn := &conn{full: base.(full)}
+	if err := c.setUp(ctx, conn); err != nil {
+		return nil, errors.Join(err, base.Close())
+	}
+	return conn, nil
+}
+
+// setUp makes the session what the statements rely on, whatever the server's
+// defaults are, and looks whether it is: a proxy in between may keep settings to
+// itself.
+func (c *connector) setUp(ctx context.Context, conn *conn) error {
+	settings := []string{
+		"autocommit = 1", "sql_mode = '" + strictMode + "'", "time_zone = '+00:00'",
+		"innodb_lock_wait_timeout = " + seconds(c.limits.lock), "lock_wait_timeout = 60",
+		"group_concat_max_len = 67108864",
+	}
+	if c.limits.silent > 0 {
+		settings = append(settings, "wait_timeout = "+seconds(c.limits.silent))
+	}
+	if c.flavour.maria {
+		settings = append(settings, "idle_transaction_timeout = "+seconds(c.limits.frozen),
+			"max_statement_time = "+seconds(c.limits.statement))
+	}
+	isolation := "@@transaction_isolation"
+	if c.flavour.maria {
+		isolation = "@@tx_isolation"
+	}
+	values, err := conn.row(ctx, "SET NAMES utf8mb4 COLLATE "+c.flavour.collation+
+		"; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION "+strings.Join(settings, ", ")+
+		"; SELECT "+isolation+", @@autocommit, @@sql_mode")
+	if err != nil {
+		return fmt.Errorf("set the session up: %w", err)
+	}
+	if values[0] != "READ-COMMITTED" || values[1] != "1" || !strings.Contains(values[2], "STRICT_ALL_TABLES") {
+		return fault.New(fault.Refused, fmt.Sprintf("the database does not keep a session's settings: isolation %s, autocommit %s, mode %s",
+			values[0], values[1], values[2])).
+			WithNext("connect to the server directly, or set the proxy in between to keep sessions and their variables")
+	}
+	return nil
+}
+
+// strictMode refuses what it cannot store as it was given.
+const strictMode = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+
+// seconds is a limit as the server takes it: whole, and no less than one; 0 = none.
+func seconds(d time.Duration) string {
+	if d == 0 {
+		return "0"
+	}
+	return strconv.FormatInt(max(int64((d+time.Second-1)/time.Second), 1), 10)
+}
+
+// full is all that the driver's connection can do.
+type full interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.Pinger
+	driver.SessionResetter
+	driver.Validator
+	driver.NamedValueChecker
+}
+
+// conn is a connection that takes the store's parameters.
+type conn struct{ full }
+
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	s := markers.Statement(query)
+	args, err := s.Args(args)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.full.ExecContext(ctx, s.Text, args)
+	return r, tooLarge(err)
+}
+
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	s := markers.Statement(query)
+	args, err := s.Args(args)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.full.QueryContext(ctx, s.Text, args)
+	return r, tooLarge(err)
+}
+
+// tooLarge says what the driver means when it would rather prepare a statement:
+// that its arguments do not fit into a packet.
+func tooLarge(err error) error {
+	if errors.Is(err, driver.ErrSkip) {
+		return mysql.ErrPktTooLarge
+	}
+	return err
+}
+
+// row reads the one row of texts that the last of several statements answers.
+func (c *conn) row(ctx context.Context, query string) (values []string, err error) {
+	rows, err := c.full.QueryContext(ctx, query, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	raw := make([]driver.Value, len(rows.Columns()))
+	if err := rows.Next(raw); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	for _, v := range raw {
+		switch v := v.(type) {
+		case []byte:
+			values = append(values, string(v))
+		default:
+			values = append(values, fmt.Sprint(v))
+		}
+	}
+	return values, nil
+}
