@@ -13,7 +13,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 
 	"tieline/internal/ha"
 	"tieline/internal/store/coord"
@@ -55,11 +54,6 @@ func NewCoordinator(config *pgx.ConnConfig, work *sql.DB, log *slog.Logger) *Coo
 	config = config.Copy()
 	if config.ConnectTimeout == 0 || config.ConnectTimeout > connectTimeout {
 		config.ConnectTimeout = connectTimeout
-	}
-	// A statement that is given up is cancelled, so that no backend goes on waiting
-	// for a lock that nobody wants any longer.
-	config.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
-		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: 200 * time.Millisecond}
 	}
 	// One round trip per statement, and no prepared statement that a pooler may lose.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec

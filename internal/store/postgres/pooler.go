@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
@@ -91,6 +93,12 @@ func lent(config *pgx.ConnConfig, given map[string]string) *pgx.ConnConfig {
 		return !theirs && name != "application_name" // which poolers carry
 	})
 	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	// A statement that is given up ends its connection, and the pooler its
+	// backend's. A request to cancel it may meet the next borrower of the backend,
+	// and one that is itself given up ends pgbouncer 1.18.
+	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.DeadlineContextWatcherHandler{Conn: conn.Conn()}
+	}
 	return config
 }
 
@@ -99,6 +107,8 @@ func lent(config *pgx.ConnConfig, given map[string]string) *pgx.ConnConfig {
 func begin(settings map[string]string) string {
 	var b strings.Builder
 	b.WriteString("BEGIN")
+	// A backend whose borrower is gone waits for no lock any longer.
+	b.WriteString("; SET LOCAL client_connection_check_interval = '5s'")
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		if settable(name) {
 			fmt.Fprintf(&b, "; SET LOCAL %s = '%s'", name, settings[name])
