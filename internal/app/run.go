@@ -78,6 +78,7 @@ func (a *App) hear(topic string) {
 		poke(a.look)
 	case store.TopicRefresh:
 		poke(a.woken)
+		a.runner.Beat() // somebody may have asked for a sign of life
 		poke(a.look)
 		a.units.wakeAll()
 	default:

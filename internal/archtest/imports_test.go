@@ -43,7 +43,7 @@ var allowed = map[string][]string{
 
 	"internal/access":     {"fault", "secret"},
 	"internal/access/...": {"access", "fault", "secret"},
-	"internal/api":        {"service/...", "access", "access/...", "alert", "connector", "ha", "fault", "secret"},
+	"internal/api":        {"service/...", "access", "access/...", "alert", "connector", "connector/edit", "ha", "fault", "secret"},
 
 	"internal/console":     {"service/...", "access", "access/...", "connector", "connector/edit", "alert", "ha", "fault", "secret"},
 	"internal/service/...": {"store", "access", "alert", "connector", "connector/edit", "ha", "intake", "forward", "remote", "source", "fault", "secret"},

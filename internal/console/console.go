@@ -9,14 +9,18 @@ import (
 	"tieline/internal/access/guard"
 	"tieline/internal/access/openid"
 	"tieline/internal/service/alerts"
+	"tieline/internal/service/availability"
+	"tieline/internal/service/documents"
 	"tieline/internal/service/overview"
 )
 
 // Services are what the pages show and change.
 type Services struct {
-	Overview *overview.Service
-	Alerts   *alerts.Service
-	Access   *access.Service
+	Overview     *overview.Service
+	Availability *availability.Service
+	Documents    *documents.Service
+	Alerts       *alerts.Service
+	Access       *access.Service
 }
 
 // Config is what a console is made of.
@@ -64,7 +68,7 @@ func (c *Console) Routes() []guard.Route {
 	var all []guard.Route
 	for _, list := range [][]guard.Route{
 		c.assetRoutes(), c.frameRoutes(), c.signInRoutes(), c.accountRoutes(), c.tokenRoutes(), c.auditRoutes(),
-		c.overviewRoutes(), c.alertRoutes(),
+		c.overviewRoutes(), c.availabilityRoutes(), c.serverRoutes(), c.historyRoutes(), c.alertRoutes(), c.documentRoutes(),
 	} {
 		all = append(all, list...)
 	}

@@ -28,6 +28,8 @@ func functions(a *assets) template.FuncMap {
 		"connector": connectorURL,
 		"escape":    url.PathEscape,
 		"add":       func(a, b int) int { return a + b },
+		"add64":     func(a, b int64) int64 { return a + b },
+		"lower":     func(s any) string { return strings.ToLower(fmt.Sprint(s)) },
 		"dict":      dict,
 	}
 }

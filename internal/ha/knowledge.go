@@ -72,6 +72,7 @@ type Knowledge struct {
 
 	ends      []End
 	wakeAll   bool
+	wanted    bool // a heartbeat was asked for
 	stopping  bool
 	stoppedAt time.Duration
 	fault     error
@@ -107,6 +108,10 @@ func NewKnowledge(self Self, timing Timing, jitter func() float64) *Knowledge {
 
 // Woken folds in a wake-up: something changed, the group should be read.
 func (k *Knowledge) Woken() { k.wantRead = true }
+
+// Wanted folds in that somebody asks for a sign of life: the next heartbeat is
+// written as soon as one that tells news might be.
+func (k *Knowledge) Wanted() { k.wanted = true }
 
 // SeenHeld folds in that a presence name was seen held by somebody else.
 func (k *Knowledge) SeenHeld(name string) {

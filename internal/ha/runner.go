@@ -62,6 +62,7 @@ type Runner struct {
 
 	events chan event    // what other goroutines have to tell the loop
 	nudged chan struct{} // holds at most one nudge
+	wanted chan struct{} // likewise, for a heartbeat
 	done   chan struct{} // closed when the loop is over
 	calls  chan call     // to the session's goroutine
 	all    sync.WaitGroup
@@ -100,7 +101,7 @@ func New(c Config) *Runner {
 	return &Runner{
 		cfg: c, log: c.Log.With("server", c.Server), clock: c.Clock,
 		know:   NewKnowledge(self, c.Timing, c.Jitter),
-		events: make(chan event), nudged: make(chan struct{}, 1), done: make(chan struct{}),
+		events: make(chan event), nudged: make(chan struct{}, 1), wanted: make(chan struct{}, 1), done: make(chan struct{}),
 		calls: make(chan call, 1), waits: map[string]*wait{}, works: map[string]*running{},
 	}
 }
@@ -110,6 +111,15 @@ func New(c Config) *Runner {
 func (r *Runner) Nudge() {
 	select {
 	case r.nudged <- struct{}{}:
+	default:
+	}
+}
+
+// Beat asks for a heartbeat now, or a second after the last one: a person wants a
+// sign of life.
+func (r *Runner) Beat() {
+	select {
+	case r.wanted <- struct{}{}:
 	default:
 	}
 }
@@ -148,6 +158,8 @@ func (r *Runner) loop(ctx, base context.Context) error {
 		select {
 		case <-timer.C:
 		case <-r.nudged:
+		case <-r.wanted:
+			r.know.Wanted()
 		case <-r.cfg.Woken:
 			r.know.Woken()
 		case e := <-r.events:

@@ -58,7 +58,7 @@ func (k *Knowledge) ask(s *step) {
 	case Reread:
 		k.wantRead = false
 	case Beat:
-		k.wantRead, k.beatNow, k.lastBeat = false, false, s.now.Boot
+		k.wantRead, k.beatNow, k.wanted, k.lastBeat = false, false, false, s.now.Boot
 		ask.Renew = k.renewals(s.now)
 		s.plan.Ask = ask
 		return
@@ -84,7 +84,7 @@ func (k *Knowledge) nextAsk(s *step) Ask {
 		return a
 	}
 	due := k.lastBeat + k.interval()
-	if k.news {
+	if k.news || k.wanted {
 		due = min(due, k.lastBeat+newsPause)
 	}
 	if k.beatNow || s.now.Boot >= due {

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"tieline/internal/connector"
 	"tieline/internal/fault"
 	"tieline/internal/ha"
 	"tieline/internal/store"
@@ -19,6 +20,7 @@ type Store interface {
 	ReadGroup(ctx context.Context) (ha.Group, error)
 	Pulse(ctx context.Context) (store.Pulse, error)
 	Backlog(ctx context.Context) (map[string]store.Backlog, error)
+	Document(ctx context.Context, connector string, version int64) (store.StoredDocument, error)
 	// Unheld returns which of the presences nobody holds.
 	Unheld(ctx context.Context, presences []string) (map[string]bool, error)
 	// Listen tells of wake-ups until ctx ends.
@@ -33,15 +35,16 @@ type Service struct {
 	presence suspicions
 	hub      *Hub
 
-	mu     sync.Mutex
-	last   *Snapshot
-	lastAt time.Time     // when last was read, by this machine
-	offset time.Duration // the database's clock minus this machine's, as last seen
+	mu      sync.Mutex
+	last    *Snapshot
+	lastAt  time.Time     // when last was read, by this machine
+	offset  time.Duration // the database's clock minus this machine's, as last seen
+	remotes map[string]remoteKind
 }
 
 // New returns a service over the store.
 func New(db Store) *Service {
-	s := &Service{store: db, presence: suspicions{since: map[string]time.Time{}}}
+	s := &Service{store: db, presence: suspicions{since: map[string]time.Time{}}, remotes: map[string]remoteKind{}}
 	s.hub = newHub(s)
 	return s
 }
@@ -113,8 +116,69 @@ func NoConnector(name string) error {
 		WithNext("The overview lists those there are.")
 }
 
-// Refresh asks every server to look at everything now, and reads the group.
-func (s *Service) Refresh(ctx context.Context) (*Snapshot, error) {
+// How long Refresh waits for heartbeats: a server writes two of them at least a
+// second apart.
+const (
+	refreshTime = 2500 * time.Millisecond
+	refreshLook = 100 * time.Millisecond
+)
+
+// Refresh asks every server for a heartbeat now, waits a moment for them, and
+// reads the group. It returns the servers that count as on and did not answer.
+func (s *Service) Refresh(ctx context.Context) (snapshot *Snapshot, silent []string, err error) {
+	if snapshot, err = s.Read(ctx); err != nil {
+		return nil, nil, err
+	}
+	asked, begun := snapshot.At, time.Now()
 	s.store.Wake(ctx, store.TopicRefresh)
-	return s.Read(ctx)
+	for {
+		silent = snapshot.silentSince(asked)
+		if len(silent) == 0 || time.Since(begun) > refreshTime || !pause(ctx, refreshLook) {
+			return snapshot, silent, nil
+		}
+		if snapshot, err = s.Read(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// silentSince are the servers that are on and have written no heartbeat since.
+func (s *Snapshot) silentSince(at time.Time) []string {
+	var names []string
+	for _, v := range s.Servers {
+		if v.On && v.Last.At.Before(at) {
+			names = append(names, v.Name)
+		}
+	}
+	return names
+}
+
+// Remote is the kind of a connector's remote system, "" when its document cannot
+// be read. It asks the database once per version.
+func (s *Service) Remote(ctx context.Context, name string, version int64) string {
+	s.mu.Lock()
+	known, ok := s.remotes[name]
+	s.mu.Unlock()
+	if ok && known.version == version {
+		return known.kind
+	}
+	stored, err := s.store.Document(ctx, name, version)
+	if err != nil {
+		return ""
+	}
+	doc, _ := connector.Parse([]byte(stored.Text)) // one that is wrong elsewhere still has a kind
+	kind := ""
+	if doc != nil {
+		kind = doc.Remote.Kind
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.remotes[name] = remoteKind{stored.Version, kind}
+	return kind
+}
+
+// remoteKind is a connector's kind of remote system as of a version.
+type remoteKind struct {
+	version int64
+	kind    string
 }
