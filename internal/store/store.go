@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"tieline/internal/fault"
+	"tieline/internal/nudge"
 	"tieline/internal/store/engine"
 	"tieline/internal/store/mysql"
 	"tieline/internal/store/postgres"
 	"tieline/internal/store/sqlite"
+	"tieline/internal/store/sqlserver"
 )
 
 // Options are what Open is told.
@@ -30,13 +32,15 @@ type DB struct {
 	statements texts
 	floors     floors
 	wakes      *wakes
+	nudges     nudger
 }
 
 // Open opens the database a URL names ("sqlite:/path/tieline.db",
-// "postgres://...", "mysql://..." or "mariadb://...") and checks its schema. It
-// returns a *fault.Error: Invalid for a wrong URL, Unavailable when the database cannot be reached within its
-// connect timeout, Refused when the schema is newer than this binary, or older
-// and o.Migrate is not set.
+// "postgres://...", "mysql://...", "mariadb://..." or "sqlserver://...") and
+// checks its schema. It returns a *fault.Error: Invalid for a wrong URL,
+// Unavailable when the database cannot be reached within its connect timeout,
+// Refused when the schema is newer than this binary, or older and o.Migrate is
+// not set.
 func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -46,6 +50,9 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{engine: e, url: url, log: o.Log, statements: newTexts(e), wakes: newWakes()}
+	if e.Nudged {
+		db.nudges.sender = nudge.New(o.Log)
+	}
 	if err := db.schema(ctx, o.Migrate); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
@@ -62,17 +69,25 @@ func openEngine(ctx context.Context, url string, o engine.Options) (*engine.Engi
 	if mysql.IsURL(url) {
 		return mysql.Open(ctx, url, o)
 	}
+	if sqlserver.IsURL(url) {
+		return sqlserver.Open(ctx, url, o)
+	}
 	return nil, fault.New(fault.Invalid, "the database URL names no engine Tieline knows").
-		WithNext(`write "sqlite:/var/lib/tieline/tieline.db", "postgres://user@host:5432/database" or "mysql://user:password@host:3306/database"`)
+		WithNext(`write "sqlite:/var/lib/tieline/tieline.db", "postgres://user@host:5432/database", `+
+			`"mysql://user:password@host:3306/database" or "sqlserver://user:password@host:1433?database=name"`)
 }
 
 // Close ends every connection.
 func (db *DB) Close() error {
 	db.wakes.wait()
+	if db.nudges.sender != nil {
+		db.nudges.sender.Close()
+	}
 	return db.engine.Close()
 }
 
-// Engine is the engine's name: "sqlite", "postgres", "mariadb" or "mysql".
+// Engine is the engine's name: "sqlite", "postgres", "mariadb", "mysql" or
+// "sqlserver".
 func (db *DB) Engine() string { return db.engine.Name }
 
 // Where names the database for people, without credentials.

@@ -35,7 +35,7 @@ type Options struct {
 
 // Engine is one open database with its engine's answers.
 type Engine struct {
-	Name  string  // "sqlite", "postgres", "mariadb", "mysql"
+	Name  string  // "sqlite", "postgres", "mariadb", "mysql", "sqlserver"
 	Where string  // which database it is, without credentials; safe for people
 	Write *sql.DB // for transactions that write
 	Read  *sql.DB // for statements that only read; may be the same

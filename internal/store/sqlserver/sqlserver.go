@@ -129,7 +129,7 @@ func answers(where string, db *sql.DB) *engine.Engine {
 		Gate:     func(context.Context) (func(), error) { return func() {}, nil },
 		Nudged:   true,
 		Statements: engine.Statements{
-			Claim:     claimText,
+			Claim: claimText, Slice: slice,
 			HasSchema: "SELECT CASE WHEN OBJECT_ID(N'goose_db_version') IS NULL THEN 0 ELSE 1 END",
 		},
 		Durable: func(ctx context.Context) ([]string, error) { return durable(ctx, db) },

@@ -2,6 +2,17 @@ package sqlserver
 
 import "tieline/internal/store/engine"
 
+// slice ends a query as the store's own words would.
+func slice(order, n, offset string) string {
+	if order == "" {
+		order = "(SELECT NULL)" // the syntax demands one
+	}
+	if offset == "" {
+		offset = "0"
+	}
+	return "\nORDER BY " + order + " OFFSET " + offset + " ROWS FETCH NEXT " + n + " ROWS ONLY"
+}
+
 // own returns the statements that are written here in full, by the store's name
 // of each. Those over rows begin with their input.
 func own(name string, columns []engine.Column) string {
@@ -38,6 +49,14 @@ var singles = map[string]string{
 	"save connector": saveConnectorText,
 	"save lease":     saveLeaseText,
 	"documents":      documentsText,
+	"detail":         detailText,
+	"lock strike":    "UPDATE strike SET failures = failures OUTPUT inserted.failures, inserted.until_at, inserted.last_at WHERE name = $1",
+
+	// the ids follow the first, the second the ids
+	"unchanged": `UPDATE alert SET seen = seen
+OUTPUT inserted.id, inserted.seen, CASE WHEN inserted.latest_key IS NULL THEN 0 ELSE 1 END
+WHERE status = N'closed' AND behind IS NULL AND id IN `,
+	"unchanged order": "\n",
 }
 
 var batches = map[string]batch{
@@ -106,6 +125,16 @@ IF @@ROWCOUNT = 0
 const saveLeaseText = `INSERT INTO lease (connector, epoch, beat, server, boot, promised, successor, wish, [identity], since)
 SELECT $1, 0, 0, N'', N'', 0, N'', N'', [identity], $2 FROM history
 WHERE NOT EXISTS (SELECT 1 FROM lease WHERE lease.connector = $1)`
+
+const detailText = `SELECT link.alert_id, link.connector, link.side, link.stage, link.ticket, link.ticket_url, link.twins,
+	link.told, link.delivered, link.notes_delivered, link.attempts, link.failure, link.parked, link.skipped,
+	link.wanted, link.notes_wanted, link.heard, link.claim_id, link.claim_epoch, link.hold_epoch, link.hold_until,
+	link.evidence, link.due_at, link.not_before, link.created_at, link.changed_at, link.delivered_at,
+	CASE WHEN link.claim_id IS NULL THEN N'' ELSE COALESCE(
+	(SELECT lease.server FROM lease WHERE lease.connector = link.connector AND lease.epoch = link.claim_epoch),
+	(SELECT TOP (1) e.to_server FROM availability_event AS e WHERE e.connector = link.connector AND e.epoch = link.claim_epoch
+		AND e.to_server <> N'' ORDER BY e.id), N'') END
+FROM link WHERE link.alert_id = $1 ORDER BY link.connector, link.side`
 
 const documentsText = `SELECT g.generation, v.connector, v.version, v.document, v.who, v.comment, v.at
 FROM management_group AS g
