@@ -20,7 +20,6 @@ import (
 	"tieline/internal/ha"
 	"tieline/internal/intake"
 	"tieline/internal/store"
-	"tieline/internal/store/mysql"
 	"tieline/internal/store/sqlite"
 )
 
@@ -36,11 +35,9 @@ const (
 
 // Run runs the suite.
 func Run(t *testing.T, fresh Fresh) {
-	runGroups(t, fresh, opening, documents, drafts, accepting, claiming, recording, mail, absences, people, editing, contention, forgetting, accessing, random)
-}
-
-func runGroups(t *testing.T, fresh Fresh, groups ...map[string]func(*testing.T, Fresh)) {
-	for _, group := range groups {
+	for _, group := range []map[string]func(*testing.T, Fresh){
+		opening, documents, drafts, accepting, claiming, recording, mail, absences, people, editing, contention, forgetting, accessing, random,
+	} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -100,7 +97,7 @@ func openStore(t *testing.T, url string) *store.DB {
 
 func rawOpen(t *testing.T, url string) *sql.DB {
 	t.Helper()
-	raw, err := openRaw(t.Context(), url)
+	raw, err := sql.Open(rawName(url))
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
@@ -108,15 +105,12 @@ func rawOpen(t *testing.T, url string) *sql.DB {
 	return raw
 }
 
-// openRaw opens an engine's URL for statements of the suite's own.
-func openRaw(ctx context.Context, url string) (*sql.DB, error) {
+// rawName is what database/sql opens an engine's URL by.
+func rawName(url string) (driver, dsn string) {
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		return sql.Open("sqlite", sqlite.DSN(path))
+		return "sqlite", sqlite.DSN(path)
 	}
-	if mysql.IsURL(url) {
-		return mysql.OpenRaw(ctx, url)
-	}
-	return sql.Open("pgx", url)
+	return "pgx", url
 }
 
 func (f *fixture) exec(text string, args ...any) {
