@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tieline/internal/access"
 	"tieline/internal/app"
 	"tieline/internal/config"
 	"tieline/internal/fault"
@@ -109,7 +110,7 @@ already or changed meanwhile, 5 not permitted, 6 database or server away (try ag
 	)
 	addAll(root, "run", newServe(c), newDemo(c))
 	addAll(root, "see", newStatus(c), newAlert(c), newSend(c))
-	addAll(root, "change", newConnector(c), newHA(c), newReconcile(c), newDB(c), newConfig(c))
+	addAll(root, "change", newConnector(c), newHA(c), newReconcile(c), newDB(c), newUser(c), newToken(c), newConfig(c))
 	root.AddCommand(newVersion(c))
 	return root
 }
@@ -195,7 +196,9 @@ func (c *command) withDB(run func(cmd *cobra.Command, db *store.DB, args []strin
 			return err
 		}
 		defer db.Close()
-		return run(cmd, db, args)
+		ctx, remarks := access.WithRemarks(cmd.Context())
+		cmd.SetContext(ctx)
+		return c.audit(cmd, db, args, remarks, run(cmd, db, args))
 	}
 }
 
