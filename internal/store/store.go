@@ -59,22 +59,38 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	return db, nil
 }
 
+// opener opens the databases whose URLs it knows.
+type opener struct {
+	knows func(url string) bool
+	open  func(ctx context.Context, url string, o engine.Options) (*engine.Engine, error)
+}
+
+var openers = []opener{
+	{isSQLite, openSQLite},
+	{isPostgres, postgres.Open},
+	{mysql.IsURL, mysql.Open},
+	{sqlserver.IsURL, sqlserver.Open},
+}
+
 func openEngine(ctx context.Context, url string, o engine.Options) (*engine.Engine, error) {
-	if path, ok := strings.CutPrefix(url, "sqlite:"); ok && path != "" {
-		return sqlite.Open(ctx, strings.TrimPrefix(path, "//"), o)
-	}
-	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
-		return postgres.Open(ctx, url, o)
-	}
-	if mysql.IsURL(url) {
-		return mysql.Open(ctx, url, o)
-	}
-	if sqlserver.IsURL(url) {
-		return sqlserver.Open(ctx, url, o)
+	for _, engine := range openers {
+		if engine.knows(url) {
+			return engine.open(ctx, url, o)
+		}
 	}
 	return nil, fault.New(fault.Invalid, "the database URL names no engine Tieline knows").
-		WithNext(`write "sqlite:/var/lib/tieline/tieline.db", "postgres://user@host:5432/database", `+
+		WithNext(`write "sqlite:/var/lib/tieline/tieline.db", "postgres://user@host:5432/database", ` +
 			`"mysql://user:password@host:3306/database" or "sqlserver://user:password@host:1433?database=name"`)
+}
+
+func isSQLite(url string) bool { return len(url) > len("sqlite:") && strings.HasPrefix(url, "sqlite:") }
+
+func openSQLite(ctx context.Context, url string, o engine.Options) (*engine.Engine, error) {
+	return sqlite.Open(ctx, strings.TrimPrefix(strings.TrimPrefix(url, "sqlite:"), "//"), o)
+}
+
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
 // Close ends every connection.

@@ -106,21 +106,24 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 	if !s.encrypted {
 		o.Log.Warn("the connection to the database is not encrypted; add encrypt=true to its URL", slog.String("database", where(c)))
 	}
-	e := answers(where(c), db)
+	e := Dialect()
+	e.Where, e.Write, e.Read, e.Close = where(c), db, db, db.Close
+	e.Lock = func(ctx context.Context, f func() error) error { return locked(ctx, db, f) }
+	e.Durable = func(ctx context.Context) ([]string, error) { return durable(ctx, db) }
 	coordinator := newCoordinator(connector, db, s.versions, o.Log)
 	e.Coordination, e.GroupQuery = coordinator, coordinator.texts.query
 	return e, nil
 }
 
-func answers(where string, db *sql.DB) *engine.Engine {
+// Dialect returns the engine's answers that need no database.
+func Dialect() *engine.Engine {
 	sub, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		panic(err) // the folder is embedded
 	}
 	return &engine.Engine{
-		Name: "sqlserver", Where: where, Write: db, Read: db,
+		Name:       "sqlserver",
 		Migrations: sub, Goose: "mssql",
-		Lock:     func(ctx context.Context, f func() error) error { return locked(ctx, db, f) },
 		Classify: classify,
 		Rows:     inputThen,
 		Own:      own,
@@ -132,8 +135,6 @@ func answers(where string, db *sql.DB) *engine.Engine {
 			Claim: claimText, Slice: slice,
 			HasSchema: "SELECT CASE WHEN OBJECT_ID(N'goose_db_version') IS NULL THEN 0 ELSE 1 END",
 		},
-		Durable: func(ctx context.Context) ([]string, error) { return durable(ctx, db) },
-		Close:   db.Close,
 	}
 }
 
