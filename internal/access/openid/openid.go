@@ -129,7 +129,7 @@ func (p *Provider) claims(ctx context.Context, provider *oidc.Provider, id *oidc
 	if err != nil {
 		return nil, p.explain(err, "ask for the user info of a sign-in")
 	}
-	if info.Subject != "" && info.Subject != id.Subject {
+	if info.Subject != id.Subject {
 		return nil, fault.New(fault.Unauthorized, "the OpenID provider's user info is of somebody else")
 	}
 	more := map[string]any{}
