@@ -13,6 +13,7 @@ import (
 
 	"tieline/internal/ha"
 	"tieline/internal/intake"
+	"tieline/internal/nudge"
 )
 
 // Deadlines of the HTTP server. Intake answers within 2 s when the database is
@@ -31,6 +32,7 @@ func (a *App) routes() http.Handler {
 	mux.HandleFunc("GET /readyz", a.readyz)
 	mux.HandleFunc("GET /active/{connector}", a.active)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{ErrorLog: promLog{a.log}}))
+	mux.Handle(nudge.Pattern, nudge.Handler(a.group.NudgeKey, a.db.Nudged))
 	mux.HandleFunc("POST /v1/connectors/{connector}/reconcile", a.administrator(a.reconcile))
 	a.web.mount(mux)
 	return mux

@@ -38,7 +38,9 @@ var allowed = map[string][]string{
 
 	"internal/retention": {"alert", "ha", "forward"},
 
-	"internal/store":     {"alert", "connector", "ha", "fault", "secret", "intake", "forward", "retention", "access", "store/..."},
+	"internal/nudge": {"secret"},
+
+	"internal/store":     {"nudge", "alert", "connector", "ha", "fault", "secret", "intake", "forward", "retention", "access", "store/..."},
 	"internal/store/...": {"alert", "connector", "ha", "fault", "secret", "intake", "forward", "store/..."},
 
 	"internal/access":     {"fault", "secret"},

@@ -44,7 +44,7 @@ func (s Setting) Env() string {
 	return "TIELINE_" + strings.ToUpper(strings.ReplaceAll(s.Key, ".", "_"))
 }
 
-var errDatabaseURL = errors.New(`must be "sqlite:/path/tieline.db" or "postgres://user@host:5432/name"`)
+var errDatabaseURL = errors.New(`must be "sqlite:/path/tieline.db", "postgres://user@host:5432/name" or "mysql://user@host:3306/name"`)
 
 // Settings lists every setting there is, in the order the sample file has them.
 func Settings() []Setting {
@@ -154,6 +154,10 @@ func setDatabase(c *Config, v string) error {
 		}
 	case "postgres", "postgresql":
 		if u.Host == "" && !u.Query().Has("host") {
+			return errDatabaseURL
+		}
+	case "mysql", "mariadb":
+		if u.Host == "" && !u.Query().Has("socket") {
 			return errDatabaseURL
 		}
 	default:

@@ -97,6 +97,9 @@ func (db *DB) checkPresence(ctx context.Context) (string, error) {
 
 // checkWakes announces until the announcement is heard, and measures the last one.
 func (db *DB) checkWakes(ctx context.Context) (string, error) {
+	if db.engine.Nudged {
+		return db.checkNudges(ctx)
+	}
 	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
 	topic := "check/" + coord.NewPresence()

@@ -45,6 +45,7 @@ const (
 func (db *DB) Join(ctx context.Context, j Join) error {
 	err := db.join(ctx, j)
 	if err == nil {
+		db.nudges.joined(j.Server)
 		db.Wake(ctx, TopicLease)
 	}
 	return db.explain(err, "join the management group")

@@ -55,7 +55,7 @@ func (db *DB) Listen(ctx context.Context, handle func(topic string)) error {
 	defer db.wakes.unsubscribe(in)
 	var remote sync.WaitGroup
 	remote.Go(func() {
-		cancel(db.engine.Coordination.Listen(ctx, func(line string) { db.hear(in, line) }, func() { in.put(TopicRefresh) }))
+		cancel(db.listen(ctx, in))
 	})
 	defer remote.Wait()
 	defer cancel(nil)
@@ -69,6 +69,17 @@ func (db *DB) Listen(ctx context.Context, handle func(topic string)) error {
 			}
 		}
 	}
+}
+
+// listen hears the other processes until ctx ends. Where they nudge, Nudged
+// passes on what they tell; only what they told before went past.
+func (db *DB) listen(ctx context.Context, in *inbox) error {
+	if db.engine.Nudged {
+		in.put(TopicRefresh)
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	return db.engine.Coordination.Listen(ctx, func(line string) { db.hear(in, line) }, func() { in.put(TopicRefresh) })
 }
 
 // hear passes on what another process announced. Announcements of this one were
@@ -87,7 +98,11 @@ func (db *DB) announce(topics []string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), announceTimeout)
 	defer cancel()
-	err := db.engine.Coordination.Announce(ctx, lines)
+	tell := db.engine.Coordination.Announce
+	if db.engine.Nudged {
+		tell = db.nudge
+	}
+	err := tell(ctx, lines)
 	if db.wakes.changed(err != nil) && err != nil {
 		db.log.Warn("other servers could not be woken; they see the change at their next poll", slog.Any("err", err))
 	}
@@ -124,10 +139,14 @@ func (w *wakes) unsubscribe(in *inbox) {
 }
 
 func (w *wakes) spread(topics []string) {
+	w.each(func(in *inbox) { in.put(topics...) })
+}
+
+func (w *wakes) each(f func(*inbox)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for in := range w.inboxes {
-		in.put(topics...)
+		f(in)
 	}
 }
 
