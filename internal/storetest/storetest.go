@@ -20,6 +20,7 @@ import (
 	"tieline/internal/ha"
 	"tieline/internal/intake"
 	"tieline/internal/store"
+	"tieline/internal/store/mysql"
 	"tieline/internal/store/sqlite"
 )
 
@@ -35,9 +36,11 @@ const (
 
 // Run runs the suite.
 func Run(t *testing.T, fresh Fresh) {
-	for _, group := range []map[string]func(*testing.T, Fresh){
-		opening, documents, drafts, accepting, claiming, recording, mail, absences, people, editing, contention, forgetting, accessing, random,
-	} {
+	runGroups(t, fresh, opening, documents, drafts, accepting, claiming, recording, mail, absences, people, editing, contention, forgetting, accessing, random)
+}
+
+func runGroups(t *testing.T, fresh Fresh, groups ...map[string]func(*testing.T, Fresh)) {
+	for _, group := range groups {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -97,7 +100,7 @@ func openStore(t *testing.T, url string) *store.DB {
 
 func rawOpen(t *testing.T, url string) *sql.DB {
 	t.Helper()
-	raw, err := sql.Open(rawName(url))
+	raw, err := openRaw(t.Context(), url)
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
@@ -105,12 +108,15 @@ func rawOpen(t *testing.T, url string) *sql.DB {
 	return raw
 }
 
-// rawName is what database/sql opens an engine's URL by.
-func rawName(url string) (driver, dsn string) {
+// openRaw opens an engine's URL for statements of the suite's own.
+func openRaw(ctx context.Context, url string) (*sql.DB, error) {
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		return "sqlite", sqlite.DSN(path)
+		return sql.Open("sqlite", sqlite.DSN(path))
 	}
-	return "pgx", url
+	if mysql.IsURL(url) {
+		return mysql.OpenRaw(ctx, url)
+	}
+	return sql.Open("pgx", url)
 }
 
 func (f *fixture) exec(text string, args ...any) {
