@@ -1,22 +1,37 @@
 package browser
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"os"
-	"os/exec"
+	"errors"
 	"testing"
+
+	"tieline/internal/access"
+	"tieline/internal/store"
+)
+
+// account is a person who may sign in at every site.
+type account struct {
+	name, password string
+	role           access.Role
+}
+
+var (
+	admin    = account{"anna", "correct horse battery anna", access.Admin}
+	operator = account{"otto", "correct horse battery otto", access.Operator}
+	viewer   = account{"vera", "correct horse battery vera", access.Viewer}
 )
 
 // addAccounts makes the three accounts.
-func (s *site) addAccounts(ctx context.Context) error {
+func (s *site) addAccounts(ctx context.Context) (err error) {
+	db, err := store.Open(ctx, s.url, store.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	accounts := access.New(db, "", nil)
 	for _, a := range []account{admin, operator, viewer} {
-		cmd := exec.CommandContext(ctx, binary, "user", "add", a.name, "--role", a.role, "--password-stdin")
-		cmd.Env = append(os.Environ(), s.Servers[0].Env...)
-		cmd.Stdin = bytes.NewBufferString(a.password + "\n")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("tieline user add %s: %w\n%s", a.name, err, out)
+		if _, err := accounts.AddAccount(ctx, a.name, a.password, a.role); err != nil {
+			return err
 		}
 	}
 	return nil

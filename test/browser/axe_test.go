@@ -28,20 +28,26 @@ func (v violation) String() string {
 	return b.String()
 }
 
-// accessible fails for every violation that axe-core finds on the page.
-func (p *tab) accessible() {
+// accessible fails for every violation that axe-core finds on the page, by all
+// rules or by some.
+func (p *tab) accessible(rules ...string) {
 	p.t.Helper()
-	for _, v := range p.violations() {
+	for _, v := range p.violations(rules...) {
 		p.t.Errorf("%s: axe-core: %s", p.path(), v)
 	}
 }
 
-// violations asks axe-core about the page, by WCAG 2.2 A and AA and its own good practices.
-func (p *tab) violations() []violation {
+// violations asks axe-core about the page: by WCAG 2.2 A and AA and its own good
+// practices, or by the rules given.
+func (p *tab) violations(rules ...string) []violation {
 	p.t.Helper()
-	evaluate[chromedp.Void](p, axe)
-	return evaluate[[]violation](p, `axe.run(document, {
-		runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-		resultTypes: ["violations"],
-	}).then(r => r.violations)`, chromedp.EvalAwaitPromise)
+	if evaluate[string](p, "typeof axe") == "undefined" {
+		evaluate[chromedp.Void](p, axe)
+	}
+	only := `["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]`
+	if len(rules) > 0 {
+		only = `{type: "rule", values: ["` + strings.Join(rules, `", "`) + `"]}`
+	}
+	return evaluate[[]violation](p, `axe.run(document, {runOnly: `+only+`, resultTypes: ["violations"]}).then(r => r.violations)`,
+		chromedp.EvalAwaitPromise)
 }

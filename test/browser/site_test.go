@@ -26,6 +26,7 @@ var engines = []string{"sqlite", "postgres"}
 type site struct {
 	*cluster.Cluster
 	engine string
+	url    string // of the database
 	desk   *ticketDesk
 	undo   []func()
 }
@@ -35,15 +36,6 @@ type siteOptions struct {
 	servers []string // names; nil = ams1 and fra1
 	env     []string // more TIELINE_* settings
 }
-
-// account is a person who may sign in at every site.
-type account struct{ name, password, role string }
-
-var (
-	admin    = account{"anna", "correct horse battery anna", "admin"}
-	operator = account{"otto", "correct horse battery otto", "operator"}
-	viewer   = account{"vera", "correct horse battery vera", "viewer"}
-)
 
 // onEach runs a test on every database, each with a site of its own.
 func onEach(t *testing.T, o siteOptions, f func(t *testing.T, s *site)) {
@@ -88,15 +80,14 @@ func startSite(engine string, o siteOptions) (s *site, err error) {
 		return s, err
 	}
 	s.undo = append(s.undo, func() { os.RemoveAll(dir) })
-	database, err := s.database(dir)
-	if err != nil {
+	if s.url, err = s.database(dir); err != nil {
 		return s, err
 	}
 	if o.servers == nil {
 		o.servers = []string{"ams1", "fra1"}
 	}
 	s.Cluster, err = cluster.New(cluster.Config{
-		Binary: binary, Dir: dir, Names: o.servers, Env: o.env, Database: func(string) string { return database },
+		Binary: binary, Dir: dir, Names: o.servers, Env: o.env, Database: func(string) string { return s.url },
 	})
 	if err != nil {
 		return s, err
@@ -276,4 +267,3 @@ func delivered(a listed) bool { return len(a.Links) > 0 && a.Links[0].Ticket != 
 func parked(a listed) bool    { return len(a.Links) > 0 && a.Links[0].Parked != "" }
 func failing(a listed) bool   { return len(a.Links) > 0 && a.Links[0].Attempts > 0 }
 func known(listed) bool       { return true }
-
