@@ -14,6 +14,7 @@ import (
 	"tieline/internal/access/guard"
 	"tieline/internal/fault"
 	"tieline/internal/service/alerts"
+	"tieline/internal/service/documents"
 )
 
 // Prefix is before the path of every operation.
@@ -21,8 +22,9 @@ const Prefix = "/api/v1"
 
 // Services are what the operations call. Those of a nil service are left out.
 type Services struct {
-	Alerts *alerts.Service
-	Access *access.Service
+	Alerts    *alerts.Service
+	Access    *access.Service
+	Documents *documents.Service
 }
 
 // Options are what New is told besides.
@@ -46,6 +48,9 @@ func New(s Services, o Options) []guard.Route {
 		registerAccounts(a, s.Access)
 		registerTokens(a, s.Access)
 		registerAudit(a, s.Access)
+	}
+	if s.Documents != nil {
+		registerDocuments(a, s.Documents)
 	}
 	if s.Alerts != nil {
 		registerAlerts(a, s.Alerts)

@@ -31,6 +31,10 @@ func functions(a *assets) template.FuncMap {
 		"add64":     func(a, b int64) int64 { return a + b },
 		"lower":     func(s any) string { return strings.ToLower(fmt.Sprint(s)) },
 		"dict":      dict,
+
+		"sampleLine": sampleLine,
+		"sourceName": sourceName,
+		"rows":       func(text string) int { return min(max(strings.Count(text, "\n")+1, 2), 14) },
 	}
 }
 

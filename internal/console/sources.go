@@ -1,0 +1,145 @@
+package console
+
+import (
+	"net/http"
+
+	"tieline/internal/connector/edit"
+	"tieline/internal/fault"
+	"tieline/internal/service/documents"
+)
+
+// sourcesPage is the tab of the sources and the subscription.
+type sourcesPage struct {
+	documentPage
+	Sources      []sourceRow
+	Count        documents.Count
+	Kinds        []string
+	Token        *newToken // made just now; shown this once
+	Subscription field
+}
+
+type sourceRow struct {
+	documents.SourceState
+	Index    int
+	Path     string // "sources[0]"
+	Settings field
+}
+
+// newToken is a token that was made for a source.
+type newToken struct {
+	Source, Token, Ref, Variable string
+}
+
+func (c *Console) sourcesTab(w http.ResponseWriter, r *http.Request) {
+	p, err := c.document(w, r, "sources")
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	c.showSources(w, r, p, nil)
+}
+
+func (c *Console) showSources(w http.ResponseWriter, r *http.Request, p documentPage, token *newToken) {
+	data := sourcesPage{documentPage: p, Token: token}
+	_, data.Kinds = c.Services.Documents.Kinds()
+	sources, err := c.Services.Documents.Sources(r.Context(), p.State)
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	for i, s := range sources {
+		path := edit.At("sources").Item(i)
+		settings := path.Key("settings").String()
+		data.Sources = append(data.Sources, sourceRow{
+			SourceState: s, Index: i, Path: path.String(),
+			Settings: field{ID: fieldID(settings), Name: formBlock + settings, Path: settings, Value: p.shown.block(settings), Problems: p.Problems(settings)},
+		})
+	}
+	data.Subscription = p.F("subscription", "Subscription", "")
+	data.Count, err = c.Services.Documents.Subscription(r.Context(), p.State, data.Subscription.Value)
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	c.render(w, r, http.StatusOK, "sources.html", data)
+}
+
+// Reference is the source's token reference as the form shows it.
+func (p sourcesPage) Reference(s sourceRow) string {
+	ref, _ := p.shown.value(s.Path + ".token")
+	return ref
+}
+
+// SourceKinds is the choice of a source's kind.
+func (p sourcesPage) SourceKinds(s sourceRow) field {
+	var values []string
+	for _, kind := range p.Kinds {
+		values = append(values, kind+"="+sourceName(kind))
+	}
+	return p.Choice(s.Path+".kind", "Kind", "", values...)
+}
+
+// Labelled is the field of the source's settings.
+func (s sourceRow) Labelled() field {
+	f := s.Settings
+	f.Label, f.Hint = "Settings as YAML", "receiver: Alertmanager's name for us, so that the comparison finds what was not pushed; silence: how long an acknowledged alert is silenced"
+	return f
+}
+
+// Alertmanager is a receiver for the source.
+func (p sourcesPage) Alertmanager(s sourceRow) string {
+	text := "receivers:\n  - name: tieline\n    webhook_configs:\n"
+	text += "      - url: " + s.addresses()[0] + "\n        send_resolved: true\n"
+	if p.asks(s) {
+		text += "        http_config:\n          authorization:\n            credentials_file: /etc/alertmanager/tieline-" + s.Name + ".token\n"
+	}
+	return text + "route:\n  routes:\n    - receiver: tieline\n      continue: true\n"
+}
+
+// Curl opens and closes an alert of the source.
+func (p sourcesPage) Curl(s sourceRow) string {
+	command := "curl " + s.addresses()[0] + " \\\n"
+	if p.asks(s) {
+		command += "  -H \"Authorization: Bearer $" + documents.TokenName(s.Name) + "\" \\\n"
+	}
+	return command + `  -d '{"key": "disk-db3", "severity": "critical", "summary": "/var on db3 is 96 % full"}'` + "\n" +
+		command + `  -d '{"key": "disk-db3", "status": "closed"}'`
+}
+
+func (p sourcesPage) asks(s sourceRow) bool { return p.Reference(s) != "" }
+
+// addresses are where senders post to; a stand-in while no server has joined.
+func (s sourceRow) addresses() []string {
+	if len(s.Addresses) == 0 {
+		return []string{"http://SERVER:8642/v1/sources/" + s.Name}
+	}
+	return s.Addresses
+}
+
+// makeToken makes a token for a source and refers to it in the draft. The token
+// itself is shown on this page and kept nowhere.
+func (c *Console) makeToken(w http.ResponseWriter, r *http.Request) {
+	back := connectorURL(r.PathValue("connector")) + "/sources"
+	state, _, err := c.saveForm(r)
+	if err != nil {
+		c.notSaved(w, r, back, err)
+		return
+	}
+	i := atoi(r.PostFormValue("source"))
+	if state.Doc == nil || i < 0 || i >= len(state.Doc.Sources) {
+		c.undone(w, r, back, fault.New(fault.NotFound, "there is no such source").WithNext("Load the page again; the list may have changed."))
+		return
+	}
+	source := state.Doc.Sources[i]
+	token := &newToken{Source: source.Name, Token: documents.NewToken(), Ref: string(source.Token), Variable: documents.TokenName(source.Name)}
+	if token.Ref == "" {
+		token.Ref = "env:" + token.Variable
+		set, _ := documents.Set(edit.At("sources").Item(i).Key("token").String(), token.Ref)
+		if state, err = c.Services.Documents.Edit(r.Context(), who(r), state.Connector, state.Seen(), set); err != nil {
+			c.notSaved(w, r, back, err)
+			return
+		}
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	c.showSources(w, r, c.documentOf(w, r, state, "sources"), token)
+}
