@@ -170,7 +170,9 @@ func (l Link) Expire(hold Hold) Link {
 
 // Doubt returns the link after the database's history changed (failover to a
 // replica that lacks commits, restore): what we believe told may be news to the
-// remote, and what we believe untold may have been told. Skipped links stay.
+// remote, and what we believe untold may have been told. Skipped links stay. The
+// hold is of the lease's new epoch, which no term has, until its age 0: it ends
+// for each later term once that has swept.
 func (l Link) Doubt(hold Hold) Link {
 	if l.Skipped != "" {
 		return l
@@ -257,8 +259,8 @@ func (l Link) Record(o Outcome) (Link, Recorded) {
 		return l, Evident
 	}
 	ticket, doubt := l.Ticket, Hold{}
-	if l.Hold.Epoch > l.Claim.Epoch {
-		doubt = l.Hold // the history changed while the claim stood
+	if l.Hold.Epoch > l.Claim.Epoch && l.Hold.Until == 0 {
+		doubt = l.Hold // the history changed while the claim stood; see Doubt
 	}
 	l.Progress = o.Progress
 	if l.Ticket == "" {

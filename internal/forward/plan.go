@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"tieline/internal/alert"
+	"tieline/internal/ha"
 	"tieline/internal/remote"
 	"tieline/internal/source"
 )
@@ -190,7 +191,12 @@ func nextSource(s Situation) Step {
 }
 
 // nothingToEnd reports whether the alert is over and its source shows nothing of
-// the ticket: it was never told of it, or last that nobody has it in hand.
+// the ticket: it was never told of it, or last that nobody has it in hand. Where
+// the database once lost its last commits, what the source was told may have been
+// lost with them; then it is told the end all the same.
 func (s Situation) nothingToEnd() bool {
-	return s.Back == source.Ended && (s.Link.Stage == alert.Fresh || s.Link.Told == source.Open)
+	if s.Back != source.Ended {
+		return false
+	}
+	return s.Link.Stage == alert.Fresh && s.Link.Claim.Epoch < ha.EpochJump || s.Link.Told == source.Open
 }

@@ -11,6 +11,7 @@ import (
 	"tieline/internal/connector"
 	"tieline/internal/forward"
 	"tieline/internal/forward/forwardtest"
+	"tieline/internal/ha"
 	"tieline/internal/remote"
 )
 
@@ -127,6 +128,10 @@ func TestNextChoosesTheOperation(t *testing.T) {
 		{"source, ended, shows nothing", alert.Settled, over("open"), forward.OpRest, "", ""},
 		{"source, ended, knows", alert.Settled, over("closed"), forward.OpRest, "", ""},
 		{"source, ended, never told", alert.Fresh, over(""), forward.OpRest, "", ""},
+		{"source, ended, told in a history that was lost", alert.Fresh, func(s *forward.Situation) {
+			over("")(s)
+			s.Link.Claim.Epoch = ha.EpochJump + 1
+		}, forward.OpWrite, "", "closed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
