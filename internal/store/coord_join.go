@@ -199,6 +199,9 @@ func (db *DB) lockGroup(ctx context.Context, tx *sql.Tx) (name string, err error
 // enterGroup checks the management group's name; the first server gives it.
 func (db *DB) enterGroup(ctx context.Context, tx *sql.Tx, j Join) error {
 	name, err := db.lockGroup(ctx, tx)
+	if err == nil {
+		err = movedAway(name)
+	}
 	switch {
 	case err != nil:
 		return err

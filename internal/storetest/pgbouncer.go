@@ -36,5 +36,5 @@ func FreshBehindPooler(tb testing.TB) string {
 // RunBriefly runs the part of the suite that the way to the database could
 // change: opening, claims, and many stores at once.
 func RunBriefly(t *testing.T, fresh Fresh) {
-	runGroups(t, fresh, opening, claiming, contention)
+	runGroups(t, fresh, opening, contention)
 }

@@ -36,7 +36,7 @@ const (
 
 // Run runs the suite.
 func Run(t *testing.T, fresh Fresh) {
-	runGroups(t, fresh, opening, documents, drafts, accepting, claiming, recording, mail, absences, people, editing, contention, forgetting, accessing, random)
+	runGroups(t, fresh, opening, documents, drafts, accepting, claiming, recording, mail, absences, people, editing, contention, forgetting, copying, accessing, random)
 }
 
 func runGroups(t *testing.T, fresh Fresh, groups ...map[string]func(*testing.T, Fresh)) {
@@ -275,7 +275,7 @@ func (f *fixture) settle(term ha.Term) {
 	claim, works := f.claim(f.db, term, 1000)
 	var entries []forward.Entry
 	for _, w := range works {
-		entries = append(entries, sent(w, claim, "T-"+w.Alert.ID.String()[:8]))
+		entries = append(entries, sent(w, claim, "T-"+w.Alert.ID.String()))
 	}
 	f.record(term, entries...)
 }
