@@ -161,6 +161,9 @@ func linkedTickets(ctx context.Context, tx *sql.Tx, connector string, tickets []
 // keptEvents is how many changes of Active of each connector stay, however old.
 const keptEvents = 1000
 
+const forgetEventsText = `DELETE FROM availability_event
+WHERE connector = $1 AND id <= $5 AND at < (SELECT now FROM clock) - $6 AND ` + fence
+
 // ForgetEvents implements retention.Store.
 func (db *DB) ForgetEvents(ctx context.Context, t ha.Term, keep time.Duration) (int, error) {
 	var newest int64
@@ -171,9 +174,7 @@ func (db *DB) ForgetEvents(ctx context.Context, t ha.Term, keep time.Duration) (
 	}
 	var n int64
 	if err == nil {
-		n, err = db.alone(ctx, `DELETE FROM availability_event
-WHERE connector = $1 AND id <= $5 AND at < (SELECT now FROM clock) - $6 AND `+fence,
-			fenceArgs(t, newest, keep.Microseconds())...)
+		n, err = db.alone(ctx, db.statements.forgetEvents, fenceArgs(t, newest, keep.Microseconds())...)
 	}
 	if err == nil && n == 0 {
 		err = db.deposed(ctx, db.engine.Read, t)

@@ -16,6 +16,7 @@ type texts struct {
 	backlog, fenced, moveBookmark              string
 	lockGroup, lockStrike, documents, history  string
 	unchanged, unchangedOrder, detail          string
+	forgetEvents                               string
 	latest, newAlerts, grownAlerts, seenAlerts *engine.Batch
 	wantLinks, tellLinks                       *engine.Batch
 	events, skipEvents                         *engine.Batch
@@ -43,6 +44,7 @@ func newTexts(e *engine.Engine) texts {
 		history:       one("history", historyText),
 		detail:        one("detail", detailText),
 
+		forgetEvents:   one("forget events", forgetEventsText),
 		unchanged:      one("unchanged", unchangedText),
 		unchangedOrder: one("unchanged order", unchangedOrder+lock),
 

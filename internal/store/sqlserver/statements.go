@@ -50,6 +50,8 @@ var singles = map[string]string{
 	"save lease":     saveLeaseText,
 	"documents":      documentsText,
 	"detail":         detailText,
+	"forget events": `DELETE FROM availability_event
+WHERE connector = $1 AND id <= $5 AND at < (SELECT now FROM clock) - $6 AND ` + fence,
 	"lock strike":    "UPDATE strike SET failures = failures OUTPUT inserted.failures, inserted.until_at, inserted.last_at WHERE name = $1",
 
 	// the ids follow the first, the second the ids
