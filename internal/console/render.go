@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-//go:embed templates
+//go:embed all:templates
 var templateFiles embed.FS
 
 // templates are the pages, each with the layout and the shared parts around it.

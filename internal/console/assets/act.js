@@ -94,6 +94,35 @@ function ask(confirm, opener) {
   (dialog.querySelector("[data-cancel]") ?? title).focus();
 }
 
+// A form with data-ask is answered by a page that asks; here it asks in a
+// dialog. What cannot be used comes back as the form with its problems.
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.matches("form[data-ask]")) return;
+  event.preventDefault();
+  try {
+    const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form, event.submitter)) });
+    const html = await answer.text();
+    const confirm = answer.ok && parse(html).querySelector(".confirm");
+    if (confirm) ask(document.importNode(confirm, true), event.submitter);
+    else show(html, answer.url);
+    document.querySelector("#content [aria-invalid]")?.focus();
+  } catch {
+    notice("red", "Not sent", "This server could not be reached, so nothing was changed. Try again.");
+  }
+});
+
+// The time to Offline, spelled out while it is typed.
+document.addEventListener("input", () => {
+  const out = document.querySelector("output[data-polling]");
+  if (!out) return;
+  const polling = Number(document.getElementById(out.dataset.polling).value);
+  const tolerance = Number(document.getElementById(out.dataset.tolerance).value);
+  if (!(polling >= 1) || !(tolerance >= 2)) return;
+  const s = Math.round(polling * tolerance * 1000) / 1000;
+  out.textContent = `A silent server counts as Offline after ${s < 120 ? `${s} s` : `${Math.floor(s / 60)} min${s % 60 ? ` ${s % 60} s` : ""} (${s} s)`}.`;
+});
+
 // Copy buttons.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
