@@ -294,7 +294,7 @@ func (c *copying) table(ctx context.Context, t copied) (int64, error) {
 		c.o.Progress(t.name, source.rows, false)
 		return c.fresh.explain(err, "write table "+t.name+" of "+c.fresh.Where())
 	}
-	err := t.read(ctx, c.old.engine.Read, func(row []any) error {
+	err := t.read(ctx, c.old.engine, func(row []any) error {
 		source.add(row)
 		rows = append(rows, append([]any{source.rows}, row...))
 		if size += sizeOf(row); len(rows) < copyRows && size < copyBytes {
@@ -309,7 +309,7 @@ func (c *copying) table(ctx context.Context, t copied) (int64, error) {
 		return 0, c.old.explain(err, "read table "+t.name+" of "+c.old.Where())
 	}
 	written := newDigest(t)
-	err = t.read(ctx, c.fresh.engine.Read, func(row []any) error { written.add(row); return nil })
+	err = t.read(ctx, c.fresh.engine, func(row []any) error { written.add(row); return nil })
 	if err != nil {
 		return 0, c.fresh.explain(err, "read table "+t.name+" of "+c.fresh.Where())
 	}
@@ -341,12 +341,13 @@ func (c *copying) finish(ctx context.Context) error {
 	if err := c.fresh.engine.Read.QueryRowContext(ctx, "SELECT "+engine.Identity).Scan(&copied); err != nil {
 		return c.fresh.explain(err, "read what names the history of "+c.fresh.Where())
 	}
+	identity, fresh := c.old.engine.Column("identity"), c.fresh.engine.Column("identity")
 	err := each(ctx, c.old.engine.Read, func(rows *sql.Rows) error {
 		var name string
 		err := rows.Scan(&name)
 		c.out.Doubted = append(c.out.Doubted, name)
 		return err
-	}, "SELECT connector FROM lease WHERE identity <> '' AND identity <> $1 ORDER BY connector", history)
+	}, "SELECT connector FROM lease WHERE "+identity+" <> '' AND "+identity+" <> $1 ORDER BY connector", history)
 	if err != nil {
 		return c.old.explain(err, "read the leases of "+c.old.Where())
 	}
@@ -355,7 +356,7 @@ func (c *copying) finish(ctx context.Context) error {
 			text string
 			args []any
 		}{
-			{"UPDATE lease SET identity = $1 WHERE identity = $2", []any{copied, history}},
+			{"UPDATE lease SET " + fresh + " = $1 WHERE " + fresh + " = $2", []any{copied, history}},
 			{"UPDATE server SET boot = '', presence = ''", nil},
 			{"UPDATE management_group SET name = $1", []any{c.name}},
 		} {

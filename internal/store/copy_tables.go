@@ -72,24 +72,24 @@ func table(name, columns string) copied {
 	return t
 }
 
-func (t copied) names() string {
+func (t copied) names(e *engine.Engine) string {
 	names := make([]string, len(t.columns))
 	for i, c := range t.columns {
-		names[i] = c.Name
+		names[i] = e.Column(c.Name)
 	}
 	return strings.Join(names, ", ")
 }
 
 // read calls f with each row, its values as engine.Batch has them.
-func (t copied) read(ctx context.Context, q querier, f func(row []any) error) error {
-	text := "SELECT " + t.names() + " FROM " + t.name
+func (t copied) read(ctx context.Context, e *engine.Engine, f func(row []any) error) error {
+	text := "SELECT " + t.names(e) + " FROM " + t.name
 	switch {
 	case t.within != "":
 		text += " ORDER BY " + t.within + ", id"
 	case t.numbered:
 		text += " ORDER BY id"
 	}
-	return each(ctx, q, func(rows *sql.Rows) error {
+	return each(ctx, e.Read, func(rows *sql.Rows) error {
 		into := make([]any, len(t.columns))
 		for i, c := range t.columns {
 			into[i] = place(c.Type)
@@ -140,7 +140,7 @@ func value(scanned any) any {
 func (t copied) insert(e *engine.Engine) *engine.Batch {
 	columns := append([]engine.Column{{Name: "place", Type: engine.Int}}, t.columns...)
 	return &engine.Batch{Columns: columns, Text: e.Rows(columns,
-		"INSERT INTO "+t.name+" ("+t.names()+")\n", "SELECT "+t.names()+" FROM input ORDER BY place")}
+		"INSERT INTO "+t.name+" ("+t.names(e)+")\n", "SELECT "+t.names(e)+" FROM input ORDER BY place")}
 }
 
 // digest is of all rows of a table, whatever their order; of a numbered table's

@@ -263,7 +263,7 @@ func booksStanding(t *testing.T, fresh Fresh) {
 		t.Fatalf("%d links at rest, not 4", len(all))
 	}
 	for i, s := range all {
-		if s.Due || s.Status != alert.Open || s.Ticket != "T-"+s.Alert.String()[:8] || i > 0 && all[i-1].Alert.String() >= s.Alert.String() {
+		if s.Due || s.Status != alert.Open || s.Ticket != "T-"+s.Alert.String() || i > 0 && all[i-1].Alert.String() >= s.Alert.String() {
 			t.Errorf("standing %d: %+v", i, s)
 		}
 	}

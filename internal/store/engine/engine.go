@@ -23,9 +23,10 @@ import (
 const Now = "(SELECT now FROM clock)"
 
 // Identity names the database's history (rule L8), as an expression that a
-// statement evaluates once. It changes when commits may have been lost: at a
+// statement evaluates once. The view has one column, whose name some engines
+// reserve. It changes when commits may have been lost: at a
 // promotion and, where the engine can tell, at a restore.
-const Identity = "(SELECT identity FROM history)"
+const Identity = "(SELECT * FROM history)"
 
 // Options are what every engine is opened with.
 type Options struct {
@@ -80,13 +81,24 @@ type Engine struct {
 
 	// KeepsDead says that an index keeps the entries of rows it no longer lists
 	// until a vacuum, so that looking for its first row costs what was removed.
-	KeepsDead  bool
+	KeepsDead bool
+	// Reserved are the names of columns that the engine's statements must quote, with
+	// their quotes; nil = none.
+	Reserved   map[string]string
 	Statements Statements
 	// Durable reports settings under which a confirmed commit may be lost, one
 	// text each; none is the good answer.
 	Durable func(ctx context.Context) ([]string, error)
 	// Close closes the pools.
 	Close func() error
+}
+
+// Column is a column's name as the engine's statements have it.
+func (e *Engine) Column(name string) string {
+	if quoted := e.Reserved[name]; quoted != "" {
+		return quoted
+	}
+	return name
 }
 
 // Statements are the texts that differ between engines.

@@ -21,6 +21,16 @@ var widths = map[string]string{
 	"ticket": "nvarchar(450)", "server": "nvarchar(100)", "accepted_by": "nvarchar(100)", "kind": "nvarchar(100)",
 }
 
+// reserved are the columns whose names T-SQL keeps for itself.
+var reserved = map[string]string{"identity": "[identity]"}
+
+func column(name string) string {
+	if quoted := reserved[name]; quoted != "" {
+		return quoted
+	}
+	return name
+}
+
 func columnType(c engine.Column) string {
 	switch c.Type {
 	case engine.UUID, engine.NullUUID:
@@ -46,11 +56,12 @@ const ordinal = "ordinal"
 func input(columns []engine.Column) string {
 	names, values, types := []string{ordinal}, []string{ordinal}, []string{ordinal + " int"}
 	for _, c := range columns {
-		value := c.Name
+		name := column(c.Name)
+		value := name
 		if c.Type != engine.Int && c.Type != engine.NullInt {
 			value += collate
 		}
-		names, values, types = append(names, c.Name), append(values, value), append(types, c.Name+" "+columnType(c))
+		names, values, types = append(names, name), append(values, value), append(types, name+" "+columnType(c))
 	}
 	return "WITH input (" + strings.Join(names, ", ") + ") AS (\n\tSELECT " + strings.Join(values, ", ") +
 		"\n\tFROM OPENJSON($1) WITH (" + strings.Join(types, ", ") + "))\n"

@@ -131,6 +131,7 @@ func Dialect() *engine.Engine {
 		Each:     each,
 		Gate:     func(context.Context) (func(), error) { return func() {}, nil },
 		Nudged:   true,
+		Reserved: reserved,
 		Statements: engine.Statements{
 			Claim: claimText, Slice: slice,
 			HasSchema: "SELECT CASE WHEN OBJECT_ID(N'goose_db_version') IS NULL THEN 0 ELSE 1 END",

@@ -52,7 +52,7 @@ var singles = map[string]string{
 	"detail":         detailText,
 	"forget events": `DELETE FROM availability_event
 WHERE connector = $1 AND id <= $5 AND at < (SELECT now FROM clock) - $6 AND ` + fence,
-	"lock strike":    "UPDATE strike SET failures = failures OUTPUT inserted.failures, inserted.until_at, inserted.last_at WHERE name = $1",
+	"lock strike": "UPDATE strike SET failures = failures OUTPUT inserted.failures, inserted.until_at, inserted.last_at WHERE name = $1",
 
 	// the ids follow the first, the second the ids
 	"unchanged": `UPDATE alert SET seen = seen
