@@ -100,6 +100,9 @@ func (v *visit) notAllowed() error {
 // refuse answers what was not admitted, and audits refusals. An unknown visitor
 // who opens a page is led to the sign-in, which is no refusal.
 func (v *visit) refuse(r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return // the client has left, which is why the session was not read
+	}
 	kind := fault.KindOf(err)
 	if kind == fault.Unauthorized && !v.route.API() && !v.route.Unsafe() {
 		if v.route.Stream { // read by a script, which would follow the redirect to a page
