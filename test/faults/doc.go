@@ -1,5 +1,5 @@
 // Package faults is the proof on real processes: three tieline servers over a
-// real PostgreSQL (and SQLite), fed by sources that retry until answered, to
+// real PostgreSQL, MariaDB or SQLite, fed by sources that retry until answered, to
 // remote systems that double when asked twice, while one fault repeats. A
 // ledger then compares both ends.
 //

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"tieline/internal/ledger"
 	"tieline/test/cluster"
 )
@@ -31,8 +29,9 @@ func TestSuccessorKilledTooOnSQLite(t *testing.T) { successorKilledToo(onSQLite(
 
 func TestFirstCrashLoopsOnSQLite(t *testing.T) { firstCrashLoops(onSQLite(t)) }
 
-func TestActiveStopped(t *testing.T) {
-	r := onPostgres(t)
+func TestActiveStopped(t *testing.T) { activeStopped(onPostgres(t)) }
+
+func activeStopped(r *rig) {
 	r.under(func(int) {
 		old := r.active()
 		r.must(old.Stop(20 * time.Second))
@@ -42,8 +41,9 @@ func TestActiveStopped(t *testing.T) {
 	})
 }
 
-func TestActiveFrozen(t *testing.T) {
-	r := onPostgres(t)
+func TestActiveFrozen(t *testing.T) { activeFrozen(onPostgres(t)) }
+
+func activeFrozen(r *rig) {
 	r.under(func(int) {
 		frozen := r.active()
 		frozen.Freeze()
@@ -53,8 +53,9 @@ func TestActiveFrozen(t *testing.T) {
 	})
 }
 
-func TestActivePartitioned(t *testing.T) {
-	r := onPostgres(t)
+func TestActivePartitioned(t *testing.T) { activePartitioned(onPostgres(t)) }
+
+func activePartitioned(r *rig) {
 	r.under(func(round int) {
 		cut := r.active()
 		proxy := r.proxies[cut.Name]
@@ -69,30 +70,32 @@ func TestActivePartitioned(t *testing.T) {
 	})
 }
 
-func TestDatabaseRestarted(t *testing.T) {
-	r := onPostgres(t)
+func TestDatabaseRestarted(t *testing.T) { databaseRestarted(onPostgres(t)) }
+
+func databaseRestarted(r *rig) {
 	var before *cluster.Server
 	r.under(func(int) {
 		before = r.active()
-		r.pg.run("restart", "immediate")
+		r.db.run("restart", "immediate")
 		if after := r.active(); after != before {
-			t.Errorf("the restart moved the Active from %s to %s", before.Name, after.Name)
+			r.t.Errorf("the restart moved the Active from %s to %s", before.Name, after.Name)
 		}
 		r.pause(2 * time.Second)
 	})
 }
 
-func TestDatabaseAwayForLong(t *testing.T) {
-	r := onPostgres(t)
+func TestDatabaseAwayForLong(t *testing.T) { databaseAwayForLong(onPostgres(t)) }
+
+func databaseAwayForLong(r *rig) {
 	away := 8 * time.Second
 	if *long {
 		away = 30 * time.Second
 	}
 	r.under(func(int) {
 		r.active()
-		r.pg.run("stop")
+		r.db.run("stop")
 		r.pause(away)
-		r.pg.run("start")
+		r.db.run("start")
 		r.active()
 		r.pause(5 * time.Second)
 	})
@@ -100,8 +103,9 @@ func TestDatabaseAwayForLong(t *testing.T) {
 
 // TestStartedBeforeTheDatabase has every server start while the database is
 // away, as after a power cut: they wait for it and then work.
-func TestStartedBeforeTheDatabase(t *testing.T) {
-	r := onPostgres(t)
+func TestStartedBeforeTheDatabase(t *testing.T) { startedBeforeTheDatabase(onPostgres(t)) }
+
+func startedBeforeTheDatabase(r *rig) {
 	r.under(func(round int) {
 		if round > 0 {
 			r.pause(time.Second)
@@ -110,44 +114,34 @@ func TestStartedBeforeTheDatabase(t *testing.T) {
 		for _, s := range r.Servers {
 			s.Kill()
 		}
-		r.pg.run("stop")
+		r.db.run("stop")
 		for _, s := range r.Servers {
 			r.must(s.Start())
 		}
 		r.pause(2 * time.Second)
 		for _, s := range r.Servers {
 			if !s.Alive() {
-				t.Errorf("%s gave up while the database was away: %s", s.Name, s.LogTail(500))
+				r.t.Errorf("%s gave up while the database was away: %s", s.Name, s.LogTail(500))
 			}
 		}
-		r.pg.run("start")
+		r.db.run("start")
 		r.active()
 	})
 }
 
-func TestPresenceConnectionTerminated(t *testing.T) {
-	r := onPostgres(t)
+func TestPresenceConnectionTerminated(t *testing.T) { presenceConnectionTerminated(onPostgres(t)) }
+
+func presenceConnectionTerminated(r *rig) {
 	r.under(func(int) {
 		before := r.active()
 		if n := r.terminatePresence(); n == 0 {
-			t.Error("no connection holds a presence")
+			r.t.Error("no connection holds a presence")
 		}
 		r.pause(3 * time.Second)
 		if after := r.active(); after != before {
-			t.Errorf("losing its presence connection alone moved the Active from %s to %s", before.Name, after.Name)
+			r.t.Errorf("losing its presence connection alone moved the Active from %s to %s", before.Name, after.Name)
 		}
 	})
-}
-
-// terminatePresence ends every backend that holds an advisory lock.
-func (r *rig) terminatePresence() int {
-	r.t.Helper()
-	conn, err := pgx.Connect(r.ctx, r.pg.url.String())
-	r.must(err)
-	defer conn.Close(r.ctx)
-	tag, err := conn.Exec(r.ctx, `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted`)
-	r.must(err)
-	return int(tag.RowsAffected())
 }
 
 func TestSuccessorKilledToo(t *testing.T) { successorKilledToo(onPostgres(t)) }
@@ -200,8 +194,9 @@ func firstCrashLoops(r *rig) {
 
 // TestFrozenInClaims freezes the Active for moments, again and again, also in
 // the middle of statements: nobody else may be blocked by what it holds.
-func TestFrozenInClaims(t *testing.T) {
-	r := onPostgres(t)
+func TestFrozenInClaims(t *testing.T) { frozenInClaims(onPostgres(t)) }
+
+func frozenInClaims(r *rig) {
 	r.under(func(round int) {
 		frozen := r.active()
 		for range 20 {
@@ -236,15 +231,16 @@ func (r *rig) deliver(by *cluster.Server, n int) {
 	}
 }
 
-func TestSecondProcessOfTheSameName(t *testing.T) {
-	r := onPostgres(t)
+func TestSecondProcessOfTheSameName(t *testing.T) { secondProcessOfTheSameName(onPostgres(t)) }
+
+func secondProcessOfTheSameName(r *rig) {
 	r.under(func(int) {
 		active := r.active()
 		if err := r.second(active); err == nil {
-			t.Error("a second process of the same name was let in")
+			r.t.Error("a second process of the same name was let in")
 		}
 		if after := r.active(); after != active {
-			t.Errorf("a second process of the same name moved the Active from %s to %s", active.Name, after.Name)
+			r.t.Errorf("a second process of the same name moved the Active from %s to %s", active.Name, after.Name)
 		}
 	})
 }

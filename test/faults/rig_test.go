@@ -4,18 +4,12 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
-	"tieline/internal/ha"
 	"tieline/internal/ledger"
 	"tieline/test/cluster"
 )
@@ -51,7 +45,7 @@ type rig struct {
 	desk    *cluster.Desk
 	ledger  *ledger.Ledger
 	proxies map[string]*cluster.Proxy
-	pg      *postgres
+	db      *database // nil on SQLite
 	load    load
 }
 
@@ -95,12 +89,17 @@ func limit() time.Duration {
 }
 
 // onPostgres gives the rig a PostgreSQL server of its own and starts the servers.
-func onPostgres(t *testing.T) *rig {
+func onPostgres(t *testing.T) *rig { return onServer(t, "postgres", "PG_URL") }
+
+// onMariaDB does the same with a MariaDB server.
+func onMariaDB(t *testing.T) *rig { return onServer(t, "mariadb", "MARIADB_URL") }
+
+func onServer(t *testing.T, kind, variable string) *rig {
 	r := newRig(t)
-	r.pg = startPostgres(t)
+	r.db = startDatabase(t, kind, variable)
 	names := []string{"s1", "s2", "s3"}
 	for _, name := range names {
-		proxy, err := cluster.NewProxy(name, r.pg.url.Host)
+		proxy, err := cluster.NewProxy(name, r.db.url.Host)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +107,7 @@ func onPostgres(t *testing.T) *rig {
 		t.Cleanup(proxy.Close)
 	}
 	r.start(names, func(name string) string {
-		u := *r.pg.url
+		u := *r.db.url
 		u.Host = r.proxies[name].Addr
 		return u.String()
 	})
@@ -259,66 +258,3 @@ func (r *rig) explain(names []string) {
 }
 
 func first(list []string) []string { return list[:min(len(list), 10)] }
-
-// checkEpochs reads the history: every change of Active has a larger epoch than the one before.
-func (r *rig) checkEpochs() {
-	if r.pg == nil {
-		return
-	}
-	r.t.Helper()
-	conn, err := pgx.Connect(r.ctx, r.pg.url.String())
-	r.must(err)
-	defer conn.Close(r.ctx)
-	taken := []ha.Reason{ha.ReasonFirst, ha.ReasonReleased, ha.ReasonPresence, ha.ReasonSilence, ha.ReasonRestart, ha.ReasonTakeBack}
-	rows, err := conn.Query(r.ctx, `SELECT epoch FROM availability_event WHERE connector = $1 AND reason = ANY ($2) ORDER BY id`, connectorName, taken)
-	r.must(err)
-	epochs, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	r.must(err)
-	if len(epochs) == 0 {
-		r.t.Error("the history has no change of Active")
-	}
-	if !slices.IsSorted(epochs) || len(slices.Compact(slices.Clone(epochs))) != len(epochs) {
-		r.t.Errorf("epochs do not grow: %v", epochs)
-	}
-}
-
-// postgres is a PostgreSQL server of one test.
-type postgres struct {
-	t      *testing.T
-	dir    string
-	script string
-	url    *url.URL
-}
-
-func startPostgres(t *testing.T) *postgres {
-	t.Helper()
-	script, err := filepath.Abs("../peers/postgres.sh")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &postgres{t: t, script: script, dir: filepath.Join(os.TempDir(), fmt.Sprintf("tieline-faults-pg-%d-%s", os.Getpid(), t.Name()))}
-	p.dir = strings.ReplaceAll(p.dir, "Test", "")
-	t.Cleanup(func() { p.run("destroy") })
-	for _, line := range strings.Split(p.run("start"), "\n") {
-		if value, ok := strings.CutPrefix(line, "PG_URL="); ok {
-			if p.url, err = url.Parse(strings.Trim(value, "'")); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if p.url == nil {
-		t.Fatal("PostgreSQL's script told no PG_URL")
-	}
-	return p
-}
-
-func (p *postgres) run(verb string, args ...string) string {
-	p.t.Helper()
-	cmd := exec.Command(p.script, append([]string{verb, p.dir}, args...)...)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		p.t.Fatalf("postgres.sh %s: %v", verb, err)
-	}
-	return string(out)
-}
