@@ -12,41 +12,46 @@ import (
 )
 
 // dispatch starts what is queued, as many at once as the limits allow. When the
-// tenure halts it gives back what was not started, waits for the rest, and leaves
-// the recorder to finish.
+// tenure halts it starts what finds a slot free, gives back the rest, waits for
+// what is under way, and leaves the recorder to finish.
 func (t *tenure) dispatch(ctx context.Context) {
 	var sending sync.WaitGroup
+	start := func(j *job) {
+		sending.Go(func() {
+			defer t.slots.release()
+			t.carry(ctx, *j)
+		})
+	}
 	for halted := false; !halted; {
 		select {
 		case <-t.halt:
 			halted = true
 		case j := <-t.queue:
 			if !t.slots.acquire(t.halt) {
-				t.giveBack(*j)
+				t.startOrGiveBack(ctx, j, start)
 				continue
 			}
 			poke(t.room)
-			sending.Go(func() {
-				defer t.slots.release()
-				t.carry(ctx, *j)
-			})
+			start(j)
 		}
 	}
-	t.giveBackQueued()
+	for len(t.queue) > 0 { // nothing more is queued by now
+		t.startOrGiveBack(ctx, <-t.queue, start)
+	}
 	sending.Wait()
 	close(t.rec.in)
 	close(t.idle)
 }
 
-func (t *tenure) giveBackQueued() {
-	for {
-		select {
-		case j := <-t.queue:
-			t.giveBack(*j)
-		default:
-			return
-		}
+// startOrGiveBack decides about a job that was queued when the tenure halted. At
+// a planned end its claim is as good as ever, and to send it is quicker for the
+// alert than to have the next Active claim it again.
+func (t *tenure) startOrGiveBack(ctx context.Context, j *job, start func(*job)) {
+	if ctx.Err() == nil && !t.deposed.Load() && t.slots.tryAcquire() {
+		start(j)
+		return
 	}
+	t.giveBack(*j)
 }
 
 // carry works one link under its claim, step by step, and hands the outcome to
