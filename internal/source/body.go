@@ -67,6 +67,7 @@ func ReadBody(body []byte, limits Limits) (*Body, error) {
 	if rest := bytes.TrimSpace(body[decoder.InputOffset():]); len(rest) > 0 {
 		return nil, fault.New(fault.Invalid, fmt.Sprintf("the body goes on after its JSON value, at byte %d", decoder.InputOffset()))
 	}
+	b.once(body)
 	return b, nil
 }
 
