@@ -60,7 +60,7 @@ type newAccount struct {
 }
 
 type changeAccount struct {
-	accountPath
+	Name string `path:"name" maxLength:"100" example:"ann"`
 	IfMatch
 	Body struct {
 		Role     string `json:"role,omitempty" enum:"viewer,operator,admin"`

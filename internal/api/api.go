@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -87,6 +88,7 @@ func Register[I, O any](a *API, op huma.Operation, needs access.Permission, hand
 	if op.OperationID == "" || op.Summary == "" || len(op.Tags) == 0 {
 		panic("api: operation " + op.Path + " lacks an ID, a summary or a tag")
 	}
+	checkInput(reflect.TypeFor[I](), op.OperationID)
 	op.Extensions = map[string]any{"x-permission": needs.String()}
 	op.Security = []map[string][]string{{"token": {}}, {"session": {}}}
 	op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable)
@@ -98,6 +100,19 @@ func Register[I, O any](a *API, op huma.Operation, needs access.Permission, hand
 		}
 		return out, nil
 	})
+}
+
+// checkInput refuses an input that embeds an unexported type: the library would
+// leave its fields empty.
+func checkInput(t reflect.Type, operation string) {
+	if t.Kind() != reflect.Struct {
+		return
+	}
+	for _, f := range reflect.VisibleFields(t) {
+		if f.Anonymous && !f.IsExported() {
+			panic("api: the input of " + operation + " embeds the unexported type " + f.Type.String())
+		}
+	}
 }
 
 // problem makes a handler's error into what is answered.
