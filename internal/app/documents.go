@@ -130,7 +130,10 @@ func (a *App) newUnit(name string) *unit {
 		Announce: func() { a.db.Wake(context.Background(), store.TopicWork(name)) },
 		Idle:     -1, // each heartbeat tells what is due, for all connectors at once: wakeWaiting
 		Observer: forward.Observer{
-			Carried:   func(_ forward.Op, r forward.Result, _ time.Duration) { a.metrics.Delivery(name, string(r)) },
+			Carried: func(_ forward.Op, r forward.Result, _ time.Duration) {
+				a.metrics.Delivery(name, string(r))
+				u.pace.count(r)
+			},
 			Delivered: func(took time.Duration) { a.metrics.Delivered(name, took) },
 		},
 	})

@@ -22,6 +22,7 @@ type unit struct {
 	slot      *slot
 	forwarder *forward.Forwarder
 	log       *slog.Logger
+	pace      pace
 
 	mu      sync.Mutex
 	version int64          // of the newest document seen

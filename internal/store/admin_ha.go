@@ -53,12 +53,11 @@ func (db *DB) Move(ctx context.Context, connector, server string, by int, who st
 		}
 		at := slices.Index(order, server)
 		if at < 0 {
-			return notMember(connector, server)
+			return db.notMember(ctx, tx, connector, server)
 		}
 		to := at + by
 		if by == 0 || to < 0 || to >= len(order) {
-			return fault.New(fault.Refused, fmt.Sprintf("server %s is at place %d of %d in the communication order of connector %s and cannot move by %d",
-				server, at+1, len(order), connector, by))
+			return cannotMove(connector, server, at, len(order), by)
 		}
 		order = slices.Insert(slices.Delete(order, at, at+1), to, server)
 		if err := db.reorder(ctx, tx, connector, order); err != nil {
@@ -73,7 +72,31 @@ func (db *DB) Move(ctx context.Context, connector, server string, by int, who st
 	return db.explain(err, "move the server")
 }
 
-func notMember(connector, server string) error {
+// cannotMove says why the server at a place, counted from 0, stays there.
+func cannotMove(connector, server string, at, of, by int) error {
+	order := "the communication order of connector " + connector
+	switch {
+	case of == 1:
+		return fault.New(fault.Refused, fmt.Sprintf("server %s is the only one in %s", server, order))
+	case by < 0 && at == 0:
+		return fault.New(fault.Refused, fmt.Sprintf("server %s is the first in %s already", server, order))
+	case by > 0 && at == of-1:
+		return fault.New(fault.Refused, fmt.Sprintf("server %s is the last in %s already", server, order))
+	}
+	return fault.New(fault.Refused, fmt.Sprintf("server %s is at place %d of %d in %s and cannot move by %d places", server, at+1, of, order, by))
+}
+
+// notMember says that a server is not in a connector's order, or that there is
+// no such connector.
+func (db *DB) notMember(ctx context.Context, q querier, connector, server string) error {
+	var n int
+	err := q.QueryRowContext(ctx, "SELECT count(*) FROM connector WHERE name = $1", connector).Scan(&n)
+	switch {
+	case err != nil:
+		return err
+	case n == 0:
+		return fault.New(fault.NotFound, "there is no connector "+connector).WithNext("tieline connector list names all")
+	}
 	return fault.New(fault.NotFound, fmt.Sprintf("connector %s has no server %s", connector, server)).
 		WithNext("tieline status lists the servers of each connector")
 }
@@ -224,8 +247,12 @@ func (db *DB) remove(ctx context.Context, tx *sql.Tx, server, who string) (refus
 			return nil, err
 		}
 	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM server WHERE name = $1", server)
-	return nil, err
+	for _, text := range []string{"DELETE FROM throughput WHERE server = $1", "DELETE FROM server WHERE name = $1"} {
+		if _, err := tx.ExecContext(ctx, text, server); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
 }
 
 // vacate sees to it that a server to be removed does not hold a connector's

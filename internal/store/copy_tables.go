@@ -44,6 +44,7 @@ var tables = []copied{
 	numbered("timeline", "alert_id", "alert_id:u connector at:i server epoch:i kind text endpoint took:i revision:i ticket"),
 	table("news", "connector id ticket state author text at:i received_at:i"),
 	table("bookmark", "connector name value"),
+	table("throughput", "connector server delivered:i at:i"),
 	table("account", "name kind subject role password generation:i created_at:i changed_at:i signed_in_at:i"),
 	table("session", "hash account generation:i data address created_at:i seen_at:i expires_at:i"),
 	table("api_token", "name hash role created_by created_at:i expires_at:i used_at:i"),

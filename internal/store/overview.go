@@ -8,16 +8,15 @@ import (
 
 // Pulse is what people are shown beside the rows of availability.
 type Pulse struct {
-	Group     string               // the management group's name
-	Now       time.Time            // by the database's clock
-	Since     map[string]time.Time // by connector: when its lease last changed hands
-	Delivered map[string]int64     // by connector: tickets written in the last minute
+	Group string               // the management group's name
+	Now   time.Time            // by the database's clock
+	Since map[string]time.Time // by connector: when its lease last changed hands
 }
 
-// Pulse reads the group's name, the database's clock and each connector's pace,
-// in one statement.
+// Pulse reads the group's name, the database's clock and since when the leases
+// are as they are, in one statement.
 func (db *DB) Pulse(ctx context.Context) (Pulse, error) {
-	p := Pulse{Since: map[string]time.Time{}, Delivered: map[string]int64{}}
+	p := Pulse{Since: map[string]time.Time{}}
 	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
 		var now int64
 		var connector sql.NullString

@@ -22,7 +22,7 @@ type texts struct {
 	events, skipEvents                         *engine.Batch
 	lockLinks, writeLinks, addLinks, record    *engine.Batch
 	lockAlerts, evaluated                      *engine.Batch
-	addNews, byTicket                          *engine.Batch
+	addNews, byTicket, throughput              *engine.Batch
 }
 
 func newTexts(e *engine.Engine) texts {
@@ -64,6 +64,7 @@ func newTexts(e *engine.Engine) texts {
 		evaluated:   rows("evaluated", evaluatedInput, "", evaluatedText),
 		addNews:     rows("add news", addNewsInput, addNewsInto, addNewsText),
 		byTicket:    rows("by ticket", byTicketInput, "", byTicketText),
+		throughput:  rows("throughput", throughputInput, throughputInto, throughputText),
 	}
 }
 

@@ -36,7 +36,7 @@ const (
 
 // Run runs the suite.
 func Run(t *testing.T, fresh Fresh) {
-	runGroups(t, fresh, opening, documents, drafts, accepting, claiming, recording, mail, absences, people, editing, contention, forgetting, copying, accessing, random)
+	runGroups(t, fresh, opening, documents, drafts, accepting, claiming, recording, mail, absences, people, editing, contention, forgetting, copying, accessing, watching, random)
 }
 
 func runGroups(t *testing.T, fresh Fresh, groups ...map[string]func(*testing.T, Fresh)) {

@@ -20,6 +20,7 @@ type Store interface {
 	ReadGroup(ctx context.Context) (ha.Group, error)
 	Pulse(ctx context.Context) (store.Pulse, error)
 	Backlog(ctx context.Context) (map[string]store.Backlog, error)
+	Throughput(ctx context.Context) (map[string]int64, error)
 	Document(ctx context.Context, connector string, version int64) (store.StoredDocument, error)
 	// Unheld returns which of the presences nobody holds.
 	Unheld(ctx context.Context, presences []string) (map[string]bool, error)
@@ -66,10 +67,11 @@ func (s *Service) Read(ctx context.Context) (*Snapshot, error) {
 	reads.Go(func() (err error) { r.group, err = s.store.ReadGroup(rctx); return })
 	reads.Go(func() (err error) { pulse, err = s.store.Pulse(rctx); return })
 	reads.Go(func() (err error) { r.backlog, err = s.store.Backlog(rctx); return })
+	reads.Go(func() (err error) { r.delivered, err = s.store.Throughput(rctx); return })
 	if err := reads.Wait(); err != nil {
 		return nil, err
 	}
-	r.name, r.now, r.since, r.delivered = pulse.Group, pulse.Now, pulse.Since, pulse.Delivered
+	r.name, r.now, r.since = pulse.Group, pulse.Now, pulse.Since
 	r.suspect, r.dead = s.presence.look(ctx, s.store, r.group.Servers)
 	snapshot := derive(r)
 	s.keep(snapshot)
