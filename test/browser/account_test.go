@@ -16,9 +16,9 @@ type account struct {
 }
 
 var (
-	admin    = account{"anna", "correct horse battery anna", access.Admin}
-	operator = account{"otto", "correct horse battery otto", access.Operator}
-	viewer   = account{"vera", "correct horse battery vera", access.Viewer}
+	admin    = account{"anna", "correct horse battery one", access.Admin}
+	operator = account{"otto", "correct horse battery two", access.Operator}
+	viewer   = account{"vera", "correct horse battery three", access.Viewer}
 )
 
 // addAccounts makes the three accounts.

@@ -26,13 +26,20 @@ func onGallery(t *testing.T, f func(t *testing.T, g *gallery)) {
 	for _, engine := range engines {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			g, err := galleryOn(engine)
-			if err != nil {
-				t.Fatal(err)
-			}
-			f(t, g)
+			f(t, galleryFor(t, engine))
 		})
 	}
+}
+
+// galleryFor returns the gallery on a database.
+func galleryFor(t *testing.T, engine string) *gallery {
+	t.Helper()
+	g, err := galleryOn(engine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { g.logs(t) })
+	return g
 }
 
 func galleryOn(engine string) (*gallery, error) {
@@ -79,7 +86,7 @@ states: {open: open, closed: closed}
 func (g *gallery) fill() error {
 	g.desk.refuse("quota", http.StatusForbidden, "no permission in queue Alerts")
 	g.desk.refuse("certificate", http.StatusUnprocessableEntity, "the subject is longer than 200 characters")
-	g.desk.refuse("backup", http.StatusServiceUnavailable, "the desk is being upgraded")
+	g.desk.refuse("backup", http.StatusLocked, "the queue is locked by its owner")
 	err := errors.Join(
 		g.apply(g.document("desk", deskRules)),
 		g.apply(g.document("mirror", "")),

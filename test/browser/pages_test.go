@@ -92,10 +92,7 @@ func (g *gallery) address(pattern string) (string, error) {
 // SQLite; that every page works on PostgreSQL as well, TestPagesOnPostgres shows.
 func TestPages(t *testing.T) {
 	t.Parallel()
-	g, err := galleryOn("sqlite")
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := galleryFor(t, "sqlite")
 	stranger, person := newTab(t, g.Servers[0].URL), g.signIn(t, admin)
 	for _, page := range g.pages(t) {
 		t.Run(page.name, func(t *testing.T) {
@@ -126,10 +123,7 @@ func TestPages(t *testing.T) {
 // TestPagesOnPostgres opens every page on PostgreSQL.
 func TestPagesOnPostgres(t *testing.T) {
 	t.Parallel()
-	g, err := galleryOn("postgres")
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := galleryFor(t, "postgres")
 	stranger, person := newTab(t, g.Servers[0].URL), g.signIn(t, admin)
 	for _, page := range g.pages(t) {
 		p := person
@@ -145,10 +139,7 @@ func TestPagesOnPostgres(t *testing.T) {
 // TestAlertPagesLarge shows that what is very long breaks no page.
 func TestAlertPagesLarge(t *testing.T) {
 	t.Parallel()
-	g, err := galleryOn("sqlite")
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := galleryFor(t, "sqlite")
 	p := g.signIn(t, operator)
 	for _, path := range []string{"/alerts/" + g.ids["long"], "/alerts/" + g.ids["long"] + "/edit", "/alerts?q=gateway"} {
 		p.size(1280, 900, false)
@@ -171,10 +162,7 @@ func TestScreenshots(t *testing.T) {
 	if err := os.MkdirAll(*screenshots, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	g, err := galleryOn("sqlite")
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := galleryFor(t, "sqlite")
 	stranger, person := newTab(t, g.Servers[0].URL), g.signIn(t, admin)
 	pages := append(g.pages(t),
 		shown{"alerts-alert-delivered", "/alerts/" + g.ids["mail-queue"], false}, shown{"alerts-alert-waiting", "/alerts/" + g.ids["backup-night"], false},

@@ -56,14 +56,20 @@ func newSite(t *testing.T, engine string, o siteOptions) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if t.Failed() {
-			for _, server := range s.Servers {
-				t.Logf("the log of %s ends: %s", server.Name, server.LogTail(3000))
-			}
-		}
+		s.logs(t)
 		s.close()
 	})
 	return s
+}
+
+// logs shows the ends of the servers' logs when the test has failed.
+func (s *site) logs(t *testing.T) {
+	if !t.Failed() {
+		return
+	}
+	for _, server := range s.Servers {
+		t.Logf("the log of %s ends: %s", server.Name, server.LogTail(3000))
+	}
 }
 
 // startSite starts servers that are ready, with the three accounts.
