@@ -68,7 +68,7 @@ func (s *Shadow) open(ctx context.Context, url string, o engine.Options) (*engin
 	}
 	dialect := sqlserver.Dialect()
 	path := strings.TrimPrefix(url, "sqlite:")
-	pairs := pairs(e, dialect)
+	pairs := pairsOf(e, dialect)
 	write := shadowPool(s, e.Write.Driver(), sqlite.DSN(path), pairs)
 	write.SetMaxOpenConns(1)
 	read := shadowPool(s, e.Write.Driver(), sqlite.DSN(path), pairs)
@@ -78,43 +78,86 @@ func (s *Shadow) open(ctx context.Context, url string, o engine.Options) (*engin
 		_, _ = write.Close(), read.Close()
 		return closeBelow()
 	}
-	e.Own, e.Rows = dialect.Own, dialect.Rows
+	e.Own, e.Reserved = dialect.Own, dialect.Reserved
+	e.Rows = func(columns []engine.Column, into, rest string) string {
+		text := dialect.Rows(columns, into, rest)
+		pairs.add(text, below.Rows(columns, into, rest))
+		return text
+	}
 	e.Statements.Claim, e.Statements.Slice, e.Statements.HasSchema = dialect.Statements.Claim, dialect.Statements.Slice, dialect.Statements.HasSchema
 	e.Run = func(ctx context.Context, tx *sql.Tx, b *engine.Batch, rows [][]any) (int64, error) {
 		s.note(b.Text, 1)
-		return below.Run(ctx, tx, &engine.Batch{Columns: b.Columns, Text: pairs[b.Text]}, rows)
+		return below.Run(ctx, tx, &engine.Batch{Columns: b.Columns, Text: pairs.of(b.Text)}, rows)
 	}
 	e.Each = func(ctx context.Context, tx *sql.Tx, b *engine.Batch, rows [][]any, scan func(*sql.Rows) error) error {
 		s.note(b.Text, 1)
-		return below.Each(ctx, tx, &engine.Batch{Columns: b.Columns, Text: pairs[b.Text]}, rows, scan)
+		return below.Each(ctx, tx, &engine.Batch{Columns: b.Columns, Text: pairs.of(b.Text)}, rows, scan)
 	}
 	return e, nil
 }
 
 // pairs says what SQLite does for each statement that SQL Server has of its own.
-func pairs(sqlite, dialect *engine.Engine) map[string]string {
-	of := map[string]string{
-		dialect.Statements.Claim:     sqlite.Statements.Claim,
-		dialect.Statements.HasSchema: sqlite.Statements.HasSchema,
-	}
+func pairsOf(sqlite, dialect *engine.Engine) *pairs {
+	p := &pairs{below: map[string]string{}}
+	p.add(dialect.Statements.Claim, sqlite.Statements.Claim)
+	p.add(dialect.Statements.HasSchema, sqlite.Statements.HasSchema)
 	here, there := reflect.ValueOf(newTexts(dialect)), reflect.ValueOf(newTexts(sqlite))
 	for i := range here.NumField() {
 		if here.Field(i).Kind() == reflect.String {
-			of[here.Field(i).String()] = there.Field(i).String()
+			p.add(here.Field(i).String(), there.Field(i).String())
 			continue
 		}
 		// The fields are not exported, and so are the values they point to.
 		text := func(v reflect.Value) string { return v.Field(i).Elem().FieldByName("Text").String() }
-		of[text(here)] = text(there)
+		p.add(text(here), text(there))
 	}
-	return of
+	return p
+}
+
+// pairs are SQLite's statements by SQL Server's.
+type pairs struct {
+	mu    sync.Mutex
+	below map[string]string
+}
+
+func (p *pairs) add(own, below string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.below[own] = below
+}
+
+// of returns what SQLite does for a text, which it may begin with.
+func (p *pairs) of(text string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if below, ok := p.below[text]; ok {
+		return below
+	}
+	for own, below := range p.below {
+		if len(own) > 20 && strings.HasPrefix(text, own) { // a list of ids follows
+			return below + strings.TrimPrefix(text, own)
+		}
+	}
+	return text
+}
+
+// is reports whether a text is SQLite's already.
+func (p *pairs) is(text string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for own, below := range p.below {
+		if text == below && own != below {
+			return true
+		}
+	}
+	return false
 }
 
 // shadowConn notes and replaces statements on their way to SQLite.
 type shadowConn struct {
 	driver.Conn
 	shadow *Shadow
-	pairs  map[string]string
+	pairs  *pairs
 }
 
 type shadowConnector struct {
@@ -132,7 +175,7 @@ func (c *shadowConnector) Connect(context.Context) (driver.Conn, error) {
 	return c.make(conn), nil
 }
 
-func shadowPool(s *Shadow, d driver.Driver, dsn string, pairs map[string]string) *sql.DB {
+func shadowPool(s *Shadow, d driver.Driver, dsn string, pairs *pairs) *sql.DB {
 	return sql.OpenDB(&shadowConnector{driver: d, dsn: dsn, make: func(c driver.Conn) driver.Conn {
 		return &shadowConn{Conn: c, shadow: s, pairs: pairs}
 	}})
@@ -144,39 +187,23 @@ func (c *shadowConn) Prepare(text string) (driver.Stmt, error) {
 
 func (c *shadowConn) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
 	prepare := c.Conn.(driver.ConnPrepareContext)
-	if _, below := c.below(text); below {
+	if c.pairs.is(text) || ddl.MatchString(text) || ofGoose.MatchString(text) {
 		return prepare.PrepareContext(ctx, text) // a batch, noted by Run; or what goose says
 	}
 	c.shadow.note(text, strings.Count(text, "$"))
 	return prepare.PrepareContext(ctx, c.replace(text))
 }
 
-// below reports whether the text is SQLite's already.
-func (c *shadowConn) below(text string) (string, bool) {
-	for own, below := range c.pairs {
-		if text == below && own != below {
-			return own, true
-		}
-	}
-	return "", strings.Contains(text, "goose_db_version") && !strings.HasPrefix(text, "SELECT ") || ddl.MatchString(text)
-}
-
 var (
-	ddl       = regexp.MustCompile(`^\s*(--[^\n]*\n\s*)*(CREATE|INSERT INTO management_group|PRAGMA)`)
+	ddl       = regexp.MustCompile(`^\s*(--[^\n]*\n\s*)*(CREATE|INSERT INTO management_group|PRAGMA|SELECT json_object)`)
+	ofGoose   = regexp.MustCompile(`^(INSERT INTO|DELETE FROM|SELECT tstamp|SELECT version_id).* goose_db_version\b`)
 	anyOrder  = regexp.MustCompile(`\nORDER BY \(SELECT NULL\) OFFSET 0 ROWS FETCH NEXT (\S+) ROWS ONLY`)
 	firstRows = regexp.MustCompile(`OFFSET 0 ROWS FETCH NEXT (\S+) ROWS ONLY`)
 	someRows  = regexp.MustCompile(`OFFSET (\S+) ROWS FETCH NEXT (\S+) ROWS ONLY`)
 )
 
 func (c *shadowConn) replace(text string) string {
-	if below, ok := c.pairs[text]; ok {
-		return below
-	}
-	for own, below := range c.pairs {
-		if len(own) > 20 && strings.HasPrefix(text, own) { // the beginning of a list of ids
-			text = below + strings.TrimPrefix(text, own)
-		}
-	}
+	text = c.pairs.of(text)
 	text = anyOrder.ReplaceAllString(text, " LIMIT $1")
 	text = firstRows.ReplaceAllString(text, "LIMIT $1")
 	return someRows.ReplaceAllString(text, "LIMIT $2 OFFSET $1")

@@ -1,0 +1,144 @@
+package sqlserver
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	mssql "github.com/microsoft/go-mssqldb"
+
+	"tieline/internal/fault"
+	"tieline/internal/store/engine"
+)
+
+// generous is longer than any load of the machine explains.
+const generous = 60 * time.Second
+
+func pool(t *testing.T, f *fake, more string) *sql.DB {
+	t.Helper()
+	db, err := OpenDB(f.url(more))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func TestConnectionIsSetUpOnceAndNeverReset(t *testing.T) {
+	f := newFake(t, func(request) reply { return row(int64(7)) })
+	db := pool(t, f, "")
+	db.SetMaxOpenConns(1)
+	for range 3 {
+		var n int64
+		if err := db.QueryRowContext(t.Context(), "SELECT $1", "x").Scan(&n); err != nil || n != 7 {
+			t.Fatalf("answer %d: %v", n, err)
+		}
+	}
+	said := f.said()
+	if len(said) != 4 || said[0].Text != workSetup {
+		t.Fatalf("the server heard %d requests, first %q", len(said), said[0].Text)
+	}
+	for _, r := range said[1:] {
+		if r.Reset || r.Attention || r.Text != "SELECT @p1" || r.Params != "@p1 nvarchar(1)" {
+			t.Errorf("request %+v", r)
+		}
+	}
+}
+
+func TestTypesOfParameters(t *testing.T) {
+	f := newFake(t, func(request) reply { return row(int64(1)) })
+	db := pool(t, f, "")
+	id := uuid.New()
+	_, err := db.ExecContext(t.Context(), "UPDATE link SET a = $1, b = $2, c = $3, d = $4, e = $5, f = $6, g = $7",
+		id, uuid.NullUUID{UUID: id, Valid: true}, uuid.NullUUID{}, int64(1), 2, true, mssql.NVarCharMax("[]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := f.said()
+	want := "@p1 varchar(36),@p2 varchar(36),@p3 nvarchar(1),@p4 bigint,@p5 bigint,@p6 bit,@p7 nvarchar(max)"
+	if got := said[len(said)-1].Params; got != want {
+		t.Errorf("types %q, want %q", got, want)
+	}
+}
+
+// TestAnswerIsReadToItsEnd: what is told behind the row that was wanted counts,
+// and nothing is cancelled that may still be at work.
+func TestAnswerIsReadToItsEnd(t *testing.T) {
+	f := newFake(t, func(r request) reply {
+		a := row(int64(1))
+		if strings.Contains(r.Text, "fails") {
+			a.rows = append(a.rows, []any{int64(2)}, []any{int64(3)})
+			a.fail = &failure{number: 2627, class: 14, text: "Violation of PRIMARY KEY constraint"}
+		}
+		return a
+	})
+	db := pool(t, f, "")
+	for range 50 {
+		var n int64
+		if err := db.QueryRowContext(t.Context(), "SELECT 1 -- ok\n").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		err := db.QueryRowContext(t.Context(), "SELECT 1 -- fails\n").Scan(&n)
+		if classify(err) != engine.Duplicate {
+			t.Fatalf("the error behind the row is lost: %v", err)
+		}
+	}
+	for _, r := range f.said() {
+		if r.Attention {
+			t.Fatal("a statement was cancelled that nobody gave up")
+		}
+	}
+}
+
+func TestSilentServerIsGivenUp(t *testing.T) {
+	f := newFake(t, func(r request) reply { return reply{mute: strings.Contains(r.Text, "silence")} })
+	db := pool(t, f, "")
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := db.ExecContext(ctx, "UPDATE silence SET a = 1")
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, context.DeadlineExceeded) && classify(err) != engine.Unreachable {
+			t.Errorf("error %v", err)
+		}
+	case <-time.After(generous):
+		t.Fatal("a server that says nothing is waited for")
+	}
+	if _, err := db.ExecContext(t.Context(), "UPDATE speech SET a = 1"); err != nil {
+		t.Errorf("the next statement: %v", err)
+	}
+}
+
+func TestLoginThatIsNotAnswered(t *testing.T) {
+	f := newFake(t, func(request) reply { return reply{} })
+	f.silent = true
+	_, err := Open(t.Context(), f.url("&connection+timeout=1"), engine.Options{Log: slog.New(slog.DiscardHandler)})
+	if fault.KindOf(err) != fault.Unavailable || classify(err) != engine.Unreachable {
+		t.Errorf("error %v", err)
+	}
+	if strings.Contains(err.Error()+fault.Message(err), "hush") {
+		t.Errorf("the password is in %v", err)
+	}
+}
+
+func TestLoginThatIsRefused(t *testing.T) {
+	f := newFake(t, func(request) reply { return reply{} })
+	for number, next := range map[int32]string{18456: "check user and password", 4060: "db_owner"} {
+		f.mu.Lock()
+		f.refuse = &failure{number: number, class: 14, text: "no"}
+		f.mu.Unlock()
+		_, err := Open(t.Context(), f.url(""), engine.Options{Log: slog.New(slog.DiscardHandler)})
+		if fault.KindOf(err) != fault.Unavailable || !strings.Contains(fault.Message(err), next) {
+			t.Errorf("%d: %v", number, fault.Message(err))
+		}
+	}
+}

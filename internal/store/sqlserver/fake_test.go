@@ -1,0 +1,321 @@
+package sqlserver
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"unicode/utf16"
+)
+
+// fake is a server that speaks as much of SQL Server's protocol (MS-TDS) as the
+// driver needs: a login, batches and sp_executesql, rows of bigint and nvarchar,
+// errors and attentions. What it answers is the test's.
+type fake struct {
+	t        *testing.T
+	listener net.Listener
+	answer   func(r request) reply
+
+	mu       sync.Mutex
+	requests []request
+	silent   bool // takes connections and says nothing
+	refuse   *failure
+	conns    map[net.Conn]bool
+}
+
+// request is one statement that arrived.
+type request struct {
+	Conn      int    // number of the connection
+	Text      string // "" for an attention
+	Params    string // declarations of sp_executesql's
+	Attention bool
+	Reset     bool // the connection was to be reset before
+}
+
+// reply is what the fake answers: rows, then perhaps an error. A nil wait answers
+// at once.
+type reply struct {
+	rows [][]any
+	fail *failure
+	wait <-chan struct{}
+	mute bool // never answers
+}
+
+type failure struct {
+	number int32
+	class  byte
+	text   string
+}
+
+func row(values ...any) reply { return reply{rows: [][]any{values}} }
+
+func newFake(t *testing.T, answer func(r request) reply) *fake {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fake{t: t, listener: l, answer: answer, conns: map[net.Conn]bool{}}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for n := 1; ; n++ {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			f.mu.Lock()
+			f.conns[conn] = true
+			f.mu.Unlock()
+			wg.Go(func() { f.serve(conn, n) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		f.mu.Lock()
+		for conn := range f.conns {
+			_ = conn.Close()
+		}
+		f.mu.Unlock()
+		wg.Wait()
+	})
+	return f
+}
+
+func (f *fake) url(more string) string {
+	return "sqlserver://sa:hush@" + f.listener.Addr().String() + "?database=tieline&encrypt=disable" + more
+}
+
+// said returns the requests that arrived so far.
+func (f *fake) said() []request {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]request(nil), f.requests...)
+}
+
+// Types of packets, and tokens.
+const (
+	packBatch, packRPC, packReply, packAttention, packLogin, packPrelogin = 1, 3, 4, 6, 16, 18
+
+	tokenError, tokenLoginAck, tokenColumns, tokenRow, tokenDone = 0xAA, 0xAD, 0x81, 0xD1, 0xFD
+
+	doneError, doneCount, doneAttention = 2, 16, 32
+)
+
+// serve talks to one connection: a reader, so that attentions are seen while an
+// answer is waited for, and the answers.
+func (f *fake) serve(conn net.Conn, n int) {
+	defer conn.Close()
+	f.mu.Lock()
+	silent := f.silent
+	f.mu.Unlock()
+	if silent {
+		_, _ = io.Copy(io.Discard, conn)
+		return
+	}
+	todo := make(chan request, 100)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() {
+		for r := range todo {
+			if err := f.reply(conn, r); err != nil {
+				_ = conn.Close()
+				return
+			}
+		}
+	})
+	defer close(todo)
+	for {
+		kind, status, body, err := message(conn)
+		if err != nil {
+			return
+		}
+		switch kind {
+		case packPrelogin:
+			// One option: encryption (1) is not supported (2).
+			err = send(conn, []byte{1, 0, 6, 0, 1, 0xFF, 2})
+		case packLogin:
+			err = f.login(conn)
+		case packAttention:
+			f.note(request{Conn: n, Attention: true})
+			err = send(conn, done(doneAttention, 0))
+		case packBatch, packRPC:
+			r := parse(kind, body)
+			r.Conn, r.Reset = n, status&8 != 0
+			f.note(r)
+			todo <- r
+		default:
+			err = fmt.Errorf("packet of type %d", kind)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (f *fake) note(r request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requests = append(f.requests, r)
+}
+
+func (f *fake) login(conn net.Conn) error {
+	f.mu.Lock()
+	refuse := f.refuse
+	f.mu.Unlock()
+	if refuse != nil {
+		return send(conn, append(failed(*refuse), done(doneError, 0)...))
+	}
+	ack := append([]byte{1, 0x74, 0, 0, 4}, short("Fake")...)
+	ack = append(ack, 14, 0, 0, 0)
+	return send(conn, append(token(tokenLoginAck, ack), done(0, 0)...))
+}
+
+func (f *fake) reply(conn net.Conn, r request) error {
+	a := f.answer(r)
+	if a.mute {
+		return nil
+	}
+	if a.wait != nil {
+		<-a.wait
+	}
+	var out []byte
+	if len(a.rows) > 0 {
+		out = columns(a.rows[0])
+		for _, values := range a.rows {
+			out = append(out, tokenRow)
+			for _, v := range values {
+				out = append(out, cell(v)...)
+			}
+		}
+	}
+	if a.fail != nil {
+		out = append(out, failed(*a.fail)...)
+		return send(conn, append(out, done(doneError, 0)...))
+	}
+	return send(conn, append(out, done(doneCount, uint64(len(a.rows)))...))
+}
+
+// message reads one message of any number of packets.
+func message(conn net.Conn) (kind, status byte, body []byte, err error) {
+	for {
+		header := make([]byte, 8)
+		if _, err := io.ReadFull(conn, header); err != nil {
+			return 0, 0, nil, err
+		}
+		size := int(binary.BigEndian.Uint16(header[2:])) - len(header)
+		if size < 0 {
+			return 0, 0, nil, errors.New("a packet shorter than its header")
+		}
+		part := make([]byte, size)
+		if _, err := io.ReadFull(conn, part); err != nil {
+			return 0, 0, nil, err
+		}
+		kind, status, body = header[0], status|header[1], append(body, part...)
+		if header[1]&1 != 0 {
+			return kind, status, body, nil
+		}
+	}
+}
+
+func send(conn net.Conn, body []byte) error {
+	header := []byte{packReply, 1, 0, 0, 0, 0, 1, 0}
+	binary.BigEndian.PutUint16(header[2:], uint16(len(body)+len(header)))
+	_, err := conn.Write(append(header, body...))
+	return err
+}
+
+// parse reads the text of a batch, or the text and declarations of sp_executesql.
+func parse(kind byte, body []byte) request {
+	body = body[binary.LittleEndian.Uint32(body):] // what stands before is headers
+	if kind == packBatch {
+		return request{Text: wide(body)}
+	}
+	body = body[6:] // a procedure by its number, flags
+	text, body := parameter(body)
+	params, _ := parameter(body)
+	return request{Text: text, Params: params}
+}
+
+// parameter reads one parameter of type nvarchar.
+func parameter(b []byte) (value string, rest []byte) {
+	b = b[1+2*int(b[0])+1:] // name, flags
+	size := binary.LittleEndian.Uint16(b[1:])
+	b = b[1+2+5:] // type, size, collation
+	if size != 0xFFFF {
+		n := int(binary.LittleEndian.Uint16(b))
+		return wide(b[2 : 2+n]), b[2+n:]
+	}
+	b = b[8:] // length of all chunks
+	var all []byte
+	for {
+		n := int(binary.LittleEndian.Uint32(b))
+		b = b[4:]
+		if n == 0 {
+			return wide(all), b
+		}
+		all, b = append(all, b[:n]...), b[n:]
+	}
+}
+
+func wide(b []byte) string {
+	units := make([]uint16, len(b)/2)
+	for i := range units {
+		units[i] = binary.LittleEndian.Uint16(b[2*i:])
+	}
+	return string(utf16.Decode(units))
+}
+
+func narrow(s string) []byte {
+	var b []byte
+	for _, u := range utf16.Encode([]rune(s)) {
+		b = binary.LittleEndian.AppendUint16(b, u)
+	}
+	return b
+}
+
+func short(s string) []byte { return append([]byte{byte(len(narrow(s)) / 2)}, narrow(s)...) }
+
+func token(kind byte, body []byte) []byte {
+	return append(binary.LittleEndian.AppendUint16([]byte{kind}, uint16(len(body))), body...)
+}
+
+func done(status uint16, rows uint64) []byte {
+	b := binary.LittleEndian.AppendUint16([]byte{tokenDone}, status)
+	return binary.LittleEndian.AppendUint64(append(b, 0xC1, 0), rows)
+}
+
+func failed(f failure) []byte {
+	b := binary.LittleEndian.AppendUint32(nil, uint32(f.number))
+	b = append(b, 1, f.class)
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(narrow(f.text))/2))
+	b = append(append(append(b, narrow(f.text)...), short("fake")...), short("")...)
+	return token(tokenError, binary.LittleEndian.AppendUint32(b, 1))
+}
+
+func columns(row []any) []byte {
+	b := binary.LittleEndian.AppendUint16([]byte{tokenColumns}, uint16(len(row)))
+	for _, v := range row {
+		b = append(b, 0, 0, 0, 0, 1, 0)
+		if _, number := v.(int64); number {
+			b = append(b, 0x26, 8)
+		} else {
+			b = append(b, 0xE7, 0x40, 0x1F, 9, 4, 0xD0, 0, 0x34)
+		}
+		b = append(b, short("c")...)
+	}
+	return b
+}
+
+func cell(v any) []byte {
+	switch v := v.(type) {
+	case int64:
+		return binary.LittleEndian.AppendUint64([]byte{8}, uint64(v))
+	case string:
+		b := narrow(v)
+		return append(binary.LittleEndian.AppendUint16(nil, uint16(len(b))), b...)
+	}
+	return []byte{0xFF, 0xFF}
+}
