@@ -35,7 +35,7 @@ func (in *listAlerts) query() (alerts.Query, error) {
 	return q, err
 }
 
-type alertPath struct {
+type AlertPath struct {
 	Alert string `path:"alert" maxLength:"200" doc:"The alert's id, enough of its beginning, or a ticket id" example:"019ce9a1-52c1-7be0-a6a5-0e9b4a5c7f10"`
 }
 
@@ -45,7 +45,7 @@ type oneAlert struct {
 }
 
 type editAlert struct {
-	alertPath
+	AlertPath
 	IfMatch
 	Body struct {
 		Fields map[string]string `json:"fields" minProperties:"1" maxProperties:"500" doc:"By name: severity, summary, description, url, labels.NAME, annotations.NAME"`
@@ -53,14 +53,14 @@ type editAlert struct {
 }
 
 type retryAlert struct {
-	alertPath
+	AlertPath
 	Body struct {
 		Connector string `json:"connector,omitempty" maxLength:"200" doc:"Absent: of every connector"`
 	}
 }
 
 type aboutConnector struct {
-	alertPath
+	AlertPath
 	Body struct {
 		Connector string `json:"connector" minLength:"1" maxLength:"200"`
 		Reason    string `json:"reason" minLength:"1" maxLength:"500"`
@@ -68,7 +68,7 @@ type aboutConnector struct {
 }
 
 type takeUp struct {
-	alertPath
+	AlertPath
 	Body struct {
 		Connector string `json:"connector" minLength:"1" maxLength:"200"`
 	}
@@ -106,7 +106,7 @@ func registerAlerts(a *API, s *alerts.Service) {
 	Register(a, huma.Operation{
 		OperationID: "show-alert", Method: http.MethodGet, Path: "/alerts/{alert}", Tags: tags,
 		Summary: "Show an alert, and why it has a ticket or none", Errors: []int{http.StatusNotFound, http.StatusConflict},
-	}, access.View, func(ctx context.Context, in *alertPath) (*oneAlert, error) {
+	}, access.View, func(ctx context.Context, in *AlertPath) (*oneAlert, error) {
 		id, err := s.Find(ctx, in.Alert)
 		if err != nil {
 			return nil, err
@@ -117,7 +117,7 @@ func registerAlerts(a *API, s *alerts.Service) {
 		OperationID: "list-alert-events", Method: http.MethodGet, Path: "/alerts/{alert}/timeline", Tags: tags,
 		Summary: "What happened to an alert, oldest first", Errors: []int{http.StatusNotFound, http.StatusConflict},
 	}, access.View, func(ctx context.Context, in *struct {
-		alertPath
+		AlertPath
 		PageInput
 	}) (*Page[AlertEvent], error) {
 		return timelineOf(ctx, s, in.Alert, &in.PageInput)
