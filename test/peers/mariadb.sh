@@ -18,6 +18,12 @@ up() {
   spawn "$DIR/pid" "$DIR/log/mariadb.log" "${pre[@]}" HOME="$DIR" mariadbd --defaults-file="$DIR/my.cnf"
   wait_for 60 "$DIR/pid" mariadbd answers
 }
+# after SIGKILL the threads of a busy server take a while to let go of its port
+crash() {
+  stop_pid "$DIR/pid" KILL
+  local i=0
+  while ss -Hltun "sport = :$(cat "$DIR/port")" | grep -q . && [ $i -lt 100 ]; do i=$((i + 1)); sleep 0.1; done
+}
 make() {
   mkdir -p "$DIR"/{log,sock,tmp}
   chmod 755 "$DIR"
@@ -77,11 +83,11 @@ case $cmd in
   destroy) stop_pid "$DIR/pid" KILL; rm -rf "$DIR" ;;
   restart)
     [ -s "$DIR/env" ] || die "no instance in $DIR"
-    if [ "${3:-graceful}" = immediate ]; then stop_pid "$DIR/pid" KILL; else stop_pid "$DIR/pid" TERM 30; fi
+    if [ "${3:-graceful}" = immediate ]; then crash; else stop_pid "$DIR/pid" TERM 30; fi
     up; print_env ;;
   pause) p=$(pid_of "$DIR/pid") || die "not running"; kill -STOP "$p" ;;
   resume) p=$(pid_of "$DIR/pid") || die "not running"; kill -CONT "$p" ;;
-  kill) stop_pid "$DIR/pid" KILL ;;
+  kill) crash ;;
   status) pid_of "$DIR/pid" >/dev/null && echo running || { echo stopped; exit 3; } ;;
   env) print_env ;;
   *) sed -n '2,8p' "$0" >&2; exit 2 ;;

@@ -114,16 +114,49 @@ type full interface {
 }
 
 // conn is a connection that takes the store's parameters.
-type conn struct{ full }
+type conn struct {
+	full
+	inside bool // a transaction; a connection is used by one at a time
+}
 
+// deadlocks is how often a statement is tried that a deadlock undid.
+const deadlocks = 5
+
+// ExecContext repeats a statement outside a transaction that a deadlock undid:
+// that one is known to have done nothing. A transaction is its owner's to repeat.
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	s := markers.Statement(query)
 	args, err := s.Args(args)
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.full.ExecContext(ctx, s.Text, args)
-	return r, tooLarge(err)
+	for try := 1; ; try++ {
+		r, err := c.full.ExecContext(ctx, s.Text, args)
+		if c.inside || try == deadlocks || !isCode(err, codeDeadlock) {
+			return r, tooLarge(err)
+		}
+	}
+}
+
+func (c *conn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	tx, err := c.full.BeginTx(ctx, o)
+	c.inside = err == nil
+	return transaction{tx, c}, err
+}
+
+type transaction struct {
+	driver.Tx
+	conn *conn
+}
+
+func (t transaction) Commit() error {
+	t.conn.inside = false
+	return t.Tx.Commit()
+}
+
+func (t transaction) Rollback() error {
+	t.conn.inside = false
+	return t.Tx.Rollback()
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {

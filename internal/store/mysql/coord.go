@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	mysql "github.com/go-sql-driver/mysql"
@@ -33,8 +34,9 @@ var (
 type Coordinator struct {
 	config  *mysql.Config
 	flavour flavour
-	work    *sql.DB // the pool, for looking at presences
+	work    *sql.DB // the pool, for what needs no session
 	log     *slog.Logger
+	blind   atomic.Bool // it was said that transactions cannot be seen
 }
 
 // NewCoordinator returns a coordinator for the database that c names and work is
@@ -82,7 +84,7 @@ func (c *Coordinator) Open(ctx context.Context, server, boot string) (ha.Session
 	if err != nil {
 		return nil, err
 	}
-	s := &session{line: conn, server: server, boot: boot}
+	s := &session{owner: c, line: conn, server: server, boot: boot}
 	name := coord.NewPresence()
 	var granted sql.NullInt64
 	if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK($1, 0)", lockName(name)).Scan(&granted); err != nil {
@@ -181,7 +183,12 @@ func (c *Coordinator) prove(ctx context.Context) error {
 		return err
 	}
 	defer other.Close()
-	name := lockName(coord.NewPresence())
+	return proven(ctx, holder, other, coord.NewPresence())
+}
+
+// proven lets one session take a lock that another asks for.
+func proven(ctx context.Context, holder, other *line, presence string) error {
+	name := lockName(presence)
 	var granted, twice sql.NullInt64
 	if err := holder.QueryRowContext(ctx, "SELECT GET_LOCK($1, 0)", name).Scan(&granted); err != nil {
 		return notProven(err)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,6 +22,7 @@ const doubtStep = 2000
 // several statements, transaction included: the server never waits for this
 // process while it holds a lock for it.
 type session struct {
+	owner        *Coordinator
 	line         *line
 	server, boot string
 	presence     string // "" = none
@@ -35,6 +37,9 @@ func (s *session) Close() error { return s.line.Close() }
 // was done, unless the connection broke.
 func (s *session) ask(ctx context.Context, text string, args []any, into ...any) error {
 	err := s.row(ctx, text, args, into)
+	for try := 1; isCode(err, codeDeadlock) && try < deadlocks; try++ { // all of it was undone
+		err = s.row(ctx, text, args, into)
+	}
 	if err == nil || errors.Is(err, sql.ErrNoRows) || ctx.Err() != nil {
 		return err
 	}
@@ -93,6 +98,11 @@ func (s *session) Beat(ctx context.Context, b ha.Beat) (ha.Group, error) {
 	case b.Presence != "" && !r.Held:
 		s.presence = ""
 		return ha.Group{}, coord.ErrNoPresence
+	}
+	if !s.owner.flavour.maria {
+		if err := s.owner.endFrozen(ctx, frozenAfter); err != nil {
+			s.owner.log.Warn("frozen transactions are not ended", slog.Any("err", err)) // the heartbeat was written
+		}
 	}
 	return r.Group, nil
 }

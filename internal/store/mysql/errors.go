@@ -17,7 +17,7 @@ import (
 var codes = map[uint16]engine.Class{
 	1062: engine.Duplicate,   // a key's value is there already
 	1205: engine.Busy,        // a lock was not granted in time
-	1213: engine.Busy,        // a deadlock
+	1213: engine.Busy,        // a deadlock, codeDeadlock
 	3572: engine.Busy,        // a lock was not granted at once
 	1317: engine.Busy,        // the statement was interrupted
 	1969: engine.Busy,        // MariaDB: it took longer than max_statement_time
@@ -57,6 +57,9 @@ var codes = map[uint16]engine.Class{
 	4025: engine.BadRow,      // MariaDB: a check refused it
 	4038: engine.BadRow,      // MariaDB: no valid JSON
 }
+
+// codeDeadlock: the transaction was undone so that another could go on.
+const codeDeadlock = 1213
 
 func classify(err error) engine.Class {
 	var e *mysql.MySQLError
