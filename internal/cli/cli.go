@@ -20,20 +20,22 @@ import (
 
 // Streams are what a command reads and writes.
 type Streams struct {
-	In  io.Reader
-	Out io.Writer
-	Err io.Writer
-	Env func(string) (string, bool)
+	In      io.Reader
+	Out     io.Writer
+	Err     io.Writer
+	Env     func(string) (string, bool)
+	Environ []string // every variable as NAME=value, to find misspelt ones; may be nil
 }
 
 // System returns the process's own streams and environment.
 func System() Streams {
-	return Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv}
+	return Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv, Environ: os.Environ()}
 }
 
 // Run executes one command line and returns its exit code.
 func Run(ctx context.Context, args []string, s Streams) int {
-	root := newRoot(&command{Streams: s})
+	c := &command{Streams: s}
+	root := newRoot(c)
 	root.SetArgs(args)
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
@@ -47,15 +49,10 @@ func Run(ctx context.Context, args []string, s Streams) int {
 		return int(quiet)
 	}
 	var known *fault.Error
-	switch {
-	case errors.As(err, &known):
-		fmt.Fprintln(s.Err, "tieline:", fault.Message(err))
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+	if !errors.As(err, &known) && errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return 130
-	default:
-		// Not classified: on the command line the person and the log are one.
-		fmt.Fprintln(s.Err, "tieline:", err)
 	}
+	c.complain(err)
 	return fault.KindOf(err).ExitCode()
 }
 
@@ -177,15 +174,25 @@ func (c *command) open(cmd *cobra.Command) (*store.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(cfg.DatabaseFile()); cfg.Embedded() && errors.Is(err, os.ErrNotExist) {
-		return nil, fault.New(fault.NotFound, fmt.Sprintf("there is no database %s", cfg.DatabaseFile())).
-			WithNext(`Give --data-dir or --database as your servers have it, or start one with "tieline serve".`)
+	if cfg.Embedded() {
+		if err := fileExists(cfg.DatabaseFile()); err != nil {
+			return nil, err
+		}
 	}
 	url, err := cfg.DatabaseURL()
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "the database's password cannot be read: "+err.Error())
 	}
 	return store.Open(cmd.Context(), url.Reveal(), store.Options{MaxConns: 2})
+}
+
+// fileExists refuses an embedded database that is not there: it would be made.
+func fileExists(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		return nil // what else is wrong with it shows when it is opened
+	}
+	return fault.New(fault.NotFound, "there is no database "+path).
+		WithNext(`Give --data-dir or --database as your servers have it, or start one with "tieline serve".`)
 }
 
 // withDB runs a verb on the open database.

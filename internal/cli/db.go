@@ -14,18 +14,23 @@ import (
 func newDB(c *command) *cobra.Command {
 	return parent(&cobra.Command{
 		Use:   "db",
-		Short: "Prepare and check the management group's database",
-	}, newDBMigrate(c), newDBCheck(c))
+		Short: "Prepare, check and move the management group's database",
+	}, newDBMigrate(c), newDBCheck(c), newDBCopy(c))
 }
 
 func newDBMigrate(c *command) *cobra.Command {
-	return &cobra.Command{
+	dry := false
+	cmd := &cobra.Command{
 		Use:   "migrate",
 		Short: "Bring the schema up to date",
 		Long: `Bring the database's schema up to this program's version, under a lock, so that
-several may try at once. A database newer than the program is left alone (exit code 7).`,
-		Example: `  tieline db migrate --database postgres://tieline@db.example/tieline`,
-		Args:    args(cobra.NoArgs),
+several may try at once. One that was interrupted goes on when it is run again. A
+database newer than the program is left alone (exit code 7).
+
+With --dry-run nothing is changed: it lists what would be run; -o json has the statements.`,
+		Example: `  tieline db migrate --database postgres://tieline@db.example/tieline --dry-run
+  tieline db migrate --database postgres://tieline@db.example/tieline`,
+		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.config(cmd)
 			if err != nil {
@@ -35,15 +40,14 @@ several may try at once. A database newer than the program is left alone (exit c
 			if err != nil {
 				return fault.Wrap(fault.Invalid, err, "the database's password cannot be read: "+err.Error())
 			}
+			if dry {
+				return c.planMigration(cmd, cfg.DatabaseText(), url.Reveal())
+			}
 			from, to, err := store.Migrate(cmd.Context(), url.Reveal(), slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}
-			v := struct {
-				Database string `json:"database"`
-				From     int64  `json:"from"`
-				To       int64  `json:"to"`
-			}{cfg.DatabaseText(), from, to}
+			v := migrated{cfg.DatabaseText(), from, to}
 			return c.print(v, func(w io.Writer) {
 				if from == to {
 					fmt.Fprintf(w, "%s is up to date, at version %d.\n", v.Database, to)
@@ -53,42 +57,43 @@ several may try at once. A database newer than the program is left alone (exit c
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be run, and change nothing")
+	return cmd
 }
 
-func newDBCheck(c *command) *cobra.Command {
-	return &cobra.Command{
-		Use:   "check",
-		Short: "Check what the database promises",
-		Long: `Check the database: reachable, schema, and the settings on which the guarantees rest
-(presence, durability of commits, replication). Exit code 1 when something is not as it
-should be.`,
-		Args: args(cobra.NoArgs),
-		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, _ []string) error {
-			lines, err := db.Check(cmd.Context())
-			if err != nil {
-				return err
-			}
-			type line struct {
-				Name string `json:"name"`
-				OK   bool   `json:"ok"`
-				Text string `json:"text"`
-			}
-			all, good := make([]line, 0, len(lines)), true
-			for _, l := range lines {
-				all = append(all, line{l.Name, l.OK, l.Text})
-				good = good && l.OK
-			}
-			err = c.print(all, func(w io.Writer) {
-				t := newTable(w, "CHECK", "RESULT", "WHAT WAS FOUND")
-				for _, l := range all {
-					t.row(l.Name, map[bool]string{true: "ok", false: "ATTENTION"}[l.OK], l.Text)
-				}
-				t.flush()
-			})
-			if err == nil && !good {
-				return exitCode(1)
-			}
-			return err
-		}),
+type migrated struct {
+	Database string `json:"database"`
+	From     int64  `json:"from"`
+	To       int64  `json:"to"`
+}
+
+func (c *command) planMigration(cmd *cobra.Command, database, url string) error {
+	plan, err := store.PlanMigration(cmd.Context(), url)
+	if err != nil {
+		return err
 	}
+	type step struct {
+		Version    int64  `json:"version"`
+		Name       string `json:"name"`
+		Statements string `json:"statements"`
+	}
+	v := struct {
+		migrated
+		Steps []step `json:"steps"`
+	}{migrated: migrated{database, plan.From, plan.To}, Steps: []step{}}
+	for _, m := range plan.Steps {
+		v.Steps = append(v.Steps, step(m))
+	}
+	return c.print(v, func(w io.Writer) {
+		if len(v.Steps) == 0 {
+			fmt.Fprintf(w, "%s is up to date, at version %d; nothing would be run.\n", database, plan.To)
+			return
+		}
+		fmt.Fprintf(w, "%s would be brought from version %d to %d; nothing was changed.\n\n", database, plan.From, plan.To)
+		t := newTable(w, "VERSION", "WHAT")
+		for _, s := range v.Steps {
+			t.row(fmt.Sprint(s.Version), s.Name)
+		}
+		t.flush()
+	})
 }

@@ -167,6 +167,9 @@ func setDatabase(c *Config, v string) error {
 	return nil
 }
 
+// CheckDatabase reports what is wrong with a database URL, without repeating it.
+func CheckDatabase(url string) error { return setDatabase(&Config{}, url) }
+
 func setPassword(c *Config, v string) error {
 	c.Database.Password = secret.Ref(v)
 	return c.Database.Password.Check()

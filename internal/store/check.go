@@ -5,52 +5,151 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"tieline/internal/fault"
 )
 
 // CheckLine is one finding of Check.
 type CheckLine struct {
 	Name string
 	OK   bool
-	Text string // safe for people
+	Text string // what was found, and what it means; safe for people
+	Next string // what to do about it; "" where nothing need be done
 }
 
 const historyText = "SELECT identity FROM history"
 
 // Check looks at what the management group relies on: that the database
-// answers, how fast, its schema, what names its history, and whether a
-// confirmed commit stays. The error is that of a database that does not answer.
+// answers, how fast, its schema, what names its history, whether a confirmed
+// commit stays, what lies in between, who else is there and how large it is. The
+// error is that of a database that does not answer.
 func (db *DB) Check(ctx context.Context) ([]CheckLine, error) {
 	began := time.Now()
 	if err := db.Ping(ctx); err != nil {
 		return nil, err
 	}
-	lines := []CheckLine{{"reach", true, fmt.Sprintf("%s answers in %s", db.engine.Where, time.Since(began).Round(10*time.Microsecond))}}
-	have, want, err := db.versions(ctx)
+	took := time.Since(began).Round(10 * time.Microsecond)
+	lines := []CheckLine{{Name: "reach", OK: true, Text: fmt.Sprintf("%s answers in %s", db.engine.Where, took)}}
+	inspect := db.engine.Inspect
+	lines = db.inspected(ctx, lines, "version", inspect.Version)
+	lines = db.inspected(ctx, lines, "way", inspect.Way)
+	own, err := db.checkSchema(ctx)
+	lines = append(lines, own...)
 	if err != nil {
 		return lines, err
 	}
-	lines = append(lines, CheckLine{"schema", have == want, fmt.Sprintf("version %d, this program has %d", have, want)})
-	g, err := db.Group(ctx)
-	if err != nil {
-		return lines, err
-	}
-	name := "has no name yet: no server has joined"
-	if g.Name != "" {
-		name = g.Name
-	}
-	lines = append(lines, CheckLine{"management group", true, name + " (" + g.ID.String() + ")"})
-	var identity string
-	if err := db.engine.Read.QueryRowContext(ctx, db.statements.history).Scan(&identity); err != nil {
-		return lines, db.explain(err, "read what names the database's history")
-	}
-	lines = append(lines, CheckLine{"history", true, identity})
 	found, err := db.engine.Durable(ctx)
 	if err != nil {
 		return lines, db.explain(err, "read the database's settings")
 	}
-	durable := CheckLine{"durability", len(found) == 0, "a confirmed commit stays"}
+	durable := CheckLine{Name: "durability", OK: len(found) == 0, Text: "a confirmed commit stays"}
 	if !durable.OK {
 		durable.Text = strings.Join(found, "; ")
+		durable.Next = "until it is mended, alerts that were accepted may be lost with the commits; tickets are looked up again after a failover"
 	}
-	return append(append(lines, durable), db.checkCoordination(ctx)...), nil
+	lines = append(lines, durable)
+	lines = db.inspected(ctx, lines, "isolation", inspect.Isolation)
+	lines = db.inspected(ctx, lines, "privileges", inspect.Privileges)
+	lines = append(lines, db.checkCoordination(ctx)...)
+	lines = db.inspected(ctx, lines, "connections", inspect.Sessions)
+	return append(lines, db.checkSizes(ctx)...), nil
+}
+
+// inspected appends what an engine's question found, where the engine has it.
+func (db *DB) inspected(ctx context.Context, lines []CheckLine, name string,
+	ask func(context.Context) (found, todo string, err error),
+) []CheckLine {
+	if ask == nil {
+		return lines
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkPatience)
+	defer cancel()
+	found, todo, err := ask(ctx)
+	if err != nil {
+		return append(lines, CheckLine{Name: name, Text: fault.Message(db.explain(err, "check "+name))})
+	}
+	return append(lines, CheckLine{Name: name, OK: todo == "", Text: found, Next: todo})
+}
+
+// checkSchema tells the schema's version, the group and the database's history.
+func (db *DB) checkSchema(ctx context.Context) ([]CheckLine, error) {
+	have, want, err := db.versions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	schema := CheckLine{Name: "schema", OK: have == want, Text: fmt.Sprintf("version %d, this program has %d", have, want)}
+	switch {
+	case have < want:
+		schema.Next = "run tieline db migrate; servers of both versions may run until then"
+	case have > want:
+		schema.Next = "install the newer tieline on this host"
+	}
+	lines := []CheckLine{schema}
+	g, err := db.Group(ctx)
+	if err != nil {
+		return lines, err
+	}
+	group := CheckLine{Name: "management group", OK: true, Text: "has no name yet: no server has joined (" + g.ID.String() + ")"}
+	if g.Name != "" {
+		group.Text = g.Name + " (" + g.ID.String() + ")"
+	}
+	if moved := movedAway(g.Name); moved != nil {
+		group.OK, group.Next = false, fault.Message(moved)
+	}
+	var identity string
+	if err := db.engine.Read.QueryRowContext(ctx, db.statements.history).Scan(&identity); err != nil {
+		return lines, db.explain(err, "read what names the database's history")
+	}
+	return append(lines, group, db.checkHistory(ctx, identity)), nil
+}
+
+// checkHistory compares the database's history with what the leases have.
+func (db *DB) checkHistory(ctx context.Context, identity string) CheckLine {
+	line := CheckLine{Name: "history", OK: true, Text: identity}
+	var changed int
+	err := db.engine.Read.QueryRowContext(ctx, "SELECT count(*) FROM lease WHERE identity <> '' AND identity <> $1", identity).Scan(&changed)
+	switch {
+	case err != nil:
+		line.OK, line.Text = false, fault.Message(db.explain(err, "read the leases"))
+	case changed > 0:
+		line.OK = false
+		line.Text += fmt.Sprintf("; %d connectors still have another: commits may have been lost", changed)
+		line.Next = "start the servers; their Active looks every ticket up before it goes on"
+	}
+	return line
+}
+
+// checkSizes tells what each table holds.
+func (db *DB) checkSizes(ctx context.Context) []CheckLine {
+	sizes, err := db.Sizes(ctx)
+	if err != nil {
+		return []CheckLine{{Name: "sizes", Text: fault.Message(err)}}
+	}
+	var total int64
+	lines := make([]CheckLine, 0, len(sizes)+1)
+	for _, s := range sizes {
+		rows := fmt.Sprint(s.Rows)
+		if s.About {
+			rows = "about " + rows
+		}
+		lines = append(lines, CheckLine{Name: "size of " + s.Table, OK: true, Text: fmt.Sprintf("%s rows, %s", rows, bytesText(s.Bytes))})
+		total += max(s.Bytes, 0)
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	all := CheckLine{Name: "sizes", OK: true, Text: bytesText(total) + " in all; closed alerts go after the days of retention.days in the documents"}
+	return append([]CheckLine{all}, lines...)
+}
+
+func bytesText(n int64) string {
+	switch {
+	case n < 0:
+		return "of unknown size"
+	case n < 1<<20:
+		return fmt.Sprintf("%.0f KiB", float64(n)/(1<<10))
+	case n < 1<<30:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
 }

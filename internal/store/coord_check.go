@@ -40,12 +40,22 @@ func (db *DB) checkCoordination(ctx context.Context) []CheckLine {
 		one, cancel := context.WithTimeout(ctx, 2*checkPatience)
 		text, err := check.run(one)
 		cancel()
+		line := CheckLine{Name: check.name, OK: err == nil, Text: text}
 		if err != nil {
-			text = fault.Message(db.explain(err, "check "+check.name))
+			line.Text, line.Next = messageOf(db.explain(err, "check "+check.name))
 		}
-		lines = append(lines, CheckLine{check.name, err == nil, text})
+		lines = append(lines, line)
 	}
 	return lines
+}
+
+// messageOf is an error's message without its next step, and that.
+func messageOf(err error) (text, next string) {
+	var known *fault.Error
+	if !errors.As(err, &known) {
+		return fault.Message(err), ""
+	}
+	return known.Msg, known.Next
 }
 
 // checkSession measures the round trip that a heartbeat is.

@@ -1,9 +1,11 @@
 package storetest
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tieline/internal/fault"
 	"tieline/internal/store"
@@ -14,6 +16,8 @@ var opening = map[string]func(*testing.T, Fresh){
 	"open/a newer schema is refused":                      openNewer,
 	"open/ten servers start at once":                      openAtOnce,
 	"open/the group is made once":                         openGroup,
+	"open/what migrating would do":                        openPlan,
+	"open/an interrupted migration goes on":               openInterrupted,
 	"open/check":                                          openCheck,
 }
 
@@ -108,10 +112,63 @@ func openCheck(t *testing.T, fresh Fresh) {
 	if f.db.Engine() == "sqlite" && !ok["durability"] { // PostgreSQL's is the test server's own
 		t.Errorf("a power cut may lose what was accepted: %+v", lines)
 	}
+	sizes := map[string]int64{}
+	for _, s := range must(f.db.Sizes(t.Context()))(t) {
+		sizes[s.Table] = s.Rows
+	}
+	if len(sizes) > 0 && (sizes["connector"] != 2 || sizes["management_group"] != 1) {
+		t.Errorf("sizes: %v", sizes)
+	}
+	f.exec("UPDATE lease SET identity = 'another history' WHERE connector = $1", tickets)
 	f.exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (4711, $1)", true)
 	for _, l := range must(f.db.Check(t.Context()))(t) {
-		if l.Name == "schema" && l.OK {
-			t.Errorf("a newer schema passes: %+v", l)
+		if (l.Name == "schema" || l.Name == "history") && (l.OK || l.Next == "") {
+			t.Errorf("a newer schema and another history pass: %+v", l)
 		}
+	}
+}
+
+func openPlan(t *testing.T, fresh Fresh) {
+	url := fresh(t)
+	plan := must(store.PlanMigration(t.Context(), url))(t)
+	if plan.From != 0 || plan.To < 1 || int64(len(plan.Steps)) != plan.To || !strings.Contains(plan.Steps[0].Statements, "management_group") {
+		t.Errorf("of an empty database: from %d to %d in %d steps", plan.From, plan.To, len(plan.Steps))
+	}
+	if again := must(store.PlanMigration(t.Context(), url))(t); again.From != 0 {
+		t.Errorf("to look at it brought it to version %d", again.From)
+	}
+	if _, _, err := store.Migrate(t.Context(), url, nil); err != nil {
+		t.Fatal(err)
+	}
+	if plan := must(store.PlanMigration(t.Context(), url))(t); plan.From != plan.To || len(plan.Steps) != 0 {
+		t.Errorf("afterwards: from %d to %d in %d steps", plan.From, plan.To, len(plan.Steps))
+	}
+}
+
+// openInterrupted ends migrations again and again, each a little later, until
+// one comes to its end: each goes on from where the one before was.
+func openInterrupted(t *testing.T, fresh Fresh) {
+	url := fresh(t)
+	interrupted := 0
+	for after := 2 * time.Millisecond; ; after += after / 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), after)
+		_, to, err := store.Migrate(ctx, url, nil)
+		cancel()
+		if err == nil {
+			if to < 1 {
+				t.Errorf("migrated to version %d", to)
+			}
+			break
+		}
+		interrupted++
+	}
+	db := openStore(t, url)
+	if g := must(db.Group(t.Context()))(t); g.NudgeKey.IsZero() {
+		t.Errorf("after %d interruptions the group is %+v", interrupted, g)
+	}
+	raw := rawOpen(t, url)
+	var groups int
+	if err := raw.QueryRowContext(t.Context(), "SELECT count(*) FROM management_group").Scan(&groups); err != nil || groups != 1 {
+		t.Errorf("after %d interruptions there are %d groups: %v", interrupted, groups, err)
 	}
 }

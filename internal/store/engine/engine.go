@@ -89,6 +89,8 @@ type Engine struct {
 	// Durable reports settings under which a confirmed commit may be lost, one
 	// text each; none is the good answer.
 	Durable func(ctx context.Context) ([]string, error)
+	// Inspect tells people about the database.
+	Inspect Inspect
 	// Close closes the pools.
 	Close func() error
 }

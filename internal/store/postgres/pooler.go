@@ -106,7 +106,7 @@ func lent(config *pgx.ConnConfig, given map[string]string) *pgx.ConnConfig {
 // other connections have from their beginning, in one round trip.
 func begin(settings map[string]string) string {
 	var b strings.Builder
-	b.WriteString("BEGIN")
+	b.WriteString("BEGIN ISOLATION LEVEL READ COMMITTED")
 	// A backend whose borrower is gone waits for no lock any longer.
 	b.WriteString("; SET LOCAL client_connection_check_interval = '5s'")
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
@@ -118,9 +118,9 @@ func begin(settings map[string]string) string {
 }
 
 // settable reports whether a setting makes sense for a transaction: keepalives
-// would be those of the pooler's connection.
+// would be those of the pooler's connection, and a default comes too late.
 func settable(name string) bool {
-	return name != "application_name" && !strings.HasPrefix(name, "tcp_")
+	return name != "application_name" && !strings.HasPrefix(name, "tcp_") && !strings.HasPrefix(name, "default_transaction_")
 }
 
 // lentConnector makes connections whose transactions bring their own settings.

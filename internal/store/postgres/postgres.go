@@ -50,6 +50,8 @@ var sessionSettings = map[string]string{
 	"idle_in_transaction_session_timeout": "2s",
 	// A host that is lost ends its sessions after about this long.
 	"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3",
+	// Statements that change rows wait for each other; they do not fail.
+	"default_transaction_isolation": "read committed",
 	// Every statement of work goes through an index, in the order of its input.
 	// Other joins would read whole tables once statistics are stale, and update
 	// rows in an order of their own, which is how two batches wait in a circle.
@@ -125,6 +127,7 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 		e.Nudged, e.TellsLeases = true, false
 	}
 	e.Coordination, e.GroupQuery = coordinator, GroupQuery
+	e.Inspect = inspector{db, coordinator}.inspect()
 	return e, nil
 }
 
@@ -198,10 +201,12 @@ func locked(ctx context.Context, db *sql.DB, f func() error) error {
 // durable reports settings under which a confirmed commit may be lost.
 func durable(ctx context.Context, db *sql.DB) ([]string, error) {
 	var fsync, commit string
-	var asynchronous int
+	var asynchronous, unseen int
+	// Whoever may not see a standby's state sees that there is one.
 	err := db.QueryRowContext(ctx, `
 SELECT current_setting('fsync'), current_setting('synchronous_commit'),
-       (SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'async')`).Scan(&fsync, &commit, &asynchronous)
+	(SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'async'),
+	(SELECT count(*) FROM pg_stat_replication WHERE sync_state IS NULL)`).Scan(&fsync, &commit, &asynchronous, &unseen)
 	if err != nil {
 		return nil, err
 	}
@@ -214,6 +219,13 @@ SELECT current_setting('fsync'), current_setting('synchronous_commit'),
 	}
 	if asynchronous > 0 {
 		found = append(found, fmt.Sprintf("%d standby servers are asynchronous: a failover to one may lose confirmed commits", asynchronous))
+	}
+	if commit == "local" {
+		found = append(found, "synchronous_commit is local: a failover may lose confirmed commits")
+	}
+	if unseen > 0 {
+		found = append(found, fmt.Sprintf("%d standby servers are there, and this user may not see whether they are synchronous "+
+			"(GRANT pg_read_all_stats)", unseen))
 	}
 	return found, nil
 }

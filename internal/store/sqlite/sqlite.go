@@ -73,6 +73,7 @@ func Open(ctx context.Context, path string, o engine.Options) (*engine.Engine, e
 	}
 	e := answers(path, write, read)
 	e.Coordination, e.GroupQuery = NewCoordinator(path, o.Log), GroupQuery
+	e.Inspect = inspector{path, write, read}.inspect()
 	return e, nil
 }
 
@@ -94,15 +95,20 @@ func firstConnection(ctx context.Context, write *sql.DB) error {
 	}
 }
 
-func answers(path string, write, read *sql.DB) *engine.Engine {
+// Migrations are the schema's versions.
+func Migrations() fs.FS {
 	sub, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		panic(err) // the folder is embedded
 	}
+	return sub
+}
+
+func answers(path string, write, read *sql.DB) *engine.Engine {
 	gate := newGate()
 	return &engine.Engine{
 		Name: "sqlite", Where: "sqlite:" + path, Write: write, Read: read,
-		Migrations: sub, Goose: "sqlite3",
+		Migrations: Migrations(), Goose: "sqlite3",
 		Lock:     func(ctx context.Context, f func() error) error { return locked(ctx, path+"-migrate", f) },
 		Classify: classify,
 		Rows:     rows,

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"tieline/internal/store"
+)
+
+func newDBCheck(c *command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Check what the database promises",
+		Long: `Check the database, by trying what servers rely on: that it answers and how fast, its
+version and schema, what lies in between, whether a confirmed commit stays, isolation,
+privileges, a session's presence and what its end tells, wake-ups, the clock, who else is
+connected, and how large each table is. Each finding that needs attention is followed by
+what to do. Exit code 1 when there is one.`,
+		Args: args(cobra.NoArgs),
+		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, _ []string) error {
+			lines, err := db.Check(cmd.Context())
+			if err != nil {
+				return err
+			}
+			type line struct {
+				Name string `json:"name"`
+				OK   bool   `json:"ok"`
+				Text string `json:"text"`
+				Next string `json:"next,omitempty"`
+			}
+			all, good := make([]line, 0, len(lines)), true
+			for _, l := range lines {
+				all = append(all, line(l))
+				good = good && l.OK
+			}
+			err = c.print(all, func(w io.Writer) {
+				t := newTable(w, "CHECK", "RESULT", "WHAT WAS FOUND")
+				for _, l := range all {
+					t.row(l.Name, map[bool]string{true: "ok", false: "ATTENTION"}[l.OK], l.Text)
+				}
+				t.flush()
+				for _, l := range all {
+					if l.Next != "" {
+						fmt.Fprintf(w, "\n%s: %s.\n", l.Name, l.Next)
+					}
+				}
+			})
+			if err == nil && !good {
+				return exitCode(1)
+			}
+			return err
+		}),
+	}
+}
