@@ -107,7 +107,8 @@ func (db *DB) checkSchema(ctx context.Context) ([]CheckLine, error) {
 func (db *DB) checkHistory(ctx context.Context, identity string) CheckLine {
 	line := CheckLine{Name: "history", OK: true, Text: identity}
 	var changed int
-	err := db.engine.Read.QueryRowContext(ctx, "SELECT count(*) FROM lease WHERE identity <> '' AND identity <> $1", identity).Scan(&changed)
+	column := db.engine.Column("identity")
+	err := db.engine.Read.QueryRowContext(ctx, "SELECT count(*) FROM lease WHERE "+column+" <> '' AND "+column+" <> $1", identity).Scan(&changed)
 	switch {
 	case err != nil:
 		line.OK, line.Text = false, fault.Message(db.explain(err, "read the leases"))

@@ -18,7 +18,7 @@ import (
 func TestEveryStatementIsSQLServers(t *testing.T) {
 	shadow := store.NewShadow()
 	t.Run("suite", func(t *testing.T) {
-		storetest.Run(t, func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), store.ShadowFile) })
+		storetest.RunStatements(t, func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), store.ShadowFile) })
 	})
 	told := shadow.Told()
 	if len(told) < 100 {

@@ -120,7 +120,9 @@ func TestSilentServerIsGivenUp(t *testing.T) {
 
 func TestLoginThatIsNotAnswered(t *testing.T) {
 	f := newFake(t, func(request) reply { return reply{} })
+	f.mu.Lock()
 	f.silent = true
+	f.mu.Unlock()
 	_, err := Open(t.Context(), f.url("&connection+timeout=1"), engine.Options{Log: slog.New(slog.DiscardHandler)})
 	if fault.KindOf(err) != fault.Unavailable || classify(err) != engine.Unreachable {
 		t.Errorf("error %v", err)
