@@ -35,6 +35,7 @@ func (in *listAlerts) query() (alerts.Query, error) {
 	return q, err
 }
 
+// AlertPath names the alert an operation is about.
 type AlertPath struct {
 	Alert string `path:"alert" maxLength:"200" doc:"The alert's id, enough of its beginning, or a ticket id" example:"019ce9a1-52c1-7be0-a6a5-0e9b4a5c7f10"`
 }
