@@ -68,7 +68,12 @@ func newConnectorShow(c *command) *cobra.Command {
 				doc.Text = string(text)
 			}
 			return c.print(viewDocument(doc, true), func(w io.Writer) {
-				fmt.Fprintf(w, "# %s, version %d, applied %s by %s\n%s\n", doc.Connector, doc.Version, stamp(doc.At), doc.Who, strings.TrimSuffix(doc.Text, "\n"))
+				// The document alone, to the byte, so that what is shown can be applied.
+				fmt.Fprint(w, doc.Text)
+				if !strings.HasSuffix(doc.Text, "\n") {
+					fmt.Fprintln(w)
+				}
+				fmt.Fprintf(c.Err, "%s, version %d, applied %s by %s\n", doc.Connector, doc.Version, stamp(doc.At), doc.Who)
 			})
 		}),
 	}

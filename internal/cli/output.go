@@ -32,16 +32,16 @@ func (c *command) print(v any, table func(w io.Writer)) error {
 		e.SetEscapeHTML(false)
 		return e.Encode(v)
 	case "yaml":
-		return c.printYAML(v)
+		return writeYAML(c.Out, v)
 	default:
 		table(c.Out)
 		return nil
 	}
 }
 
-// printYAML goes by way of JSON, which is YAML, so that both have the same
+// writeYAML goes by way of JSON, which is YAML, so that both have the same
 // names in the same order.
-func (c *command) printYAML(v any) error {
+func writeYAML(w io.Writer, v any) error {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (c *command) printYAML(v any) error {
 		return err
 	}
 	plain(&node)
-	e := yaml.NewEncoder(c.Out)
+	e := yaml.NewEncoder(w)
 	e.SetIndent(2)
 	if err := e.Encode(&node); err != nil {
 		return err

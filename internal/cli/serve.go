@@ -68,6 +68,9 @@ A planned stop (SIGTERM, Ctrl-C) finishes what is in flight and hands over first
 
 func (c *command) serve(ctx context.Context, cfg config.Config) error {
 	log := newLogger(c.Err, cfg.Log)
+	for _, v := range config.Strangers(c.Environ) {
+		log.Warn("an environment variable is none of Tieline's settings and has no effect as one", "variable", v.Name, "nearest", v.Nearest)
+	}
 	a := app.New(app.Options{Config: cfg, Log: log})
 	if err := a.Start(ctx); err != nil {
 		return err

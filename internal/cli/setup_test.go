@@ -60,6 +60,13 @@ func newSite(t *testing.T) *site {
 
 func (s *site) lookup(name string) (string, bool) { v, ok := s.env[name]; return v, ok }
 
+func (s *site) environ() (all []string) {
+	for name, value := range s.env {
+		all = append(all, name+"="+value)
+	}
+	return all
+}
+
 // result is what a command did.
 type result struct {
 	code     int
@@ -74,7 +81,7 @@ func (s *site) runWith(in string, args ...string) result {
 	ctx, cancel := context.WithTimeout(s.t.Context(), wait)
 	defer cancel()
 	var out, errs bytes.Buffer
-	code := Run(ctx, args, Streams{In: strings.NewReader(in), Out: &out, Err: &errs, Env: s.lookup})
+	code := Run(ctx, args, Streams{In: strings.NewReader(in), Out: &out, Err: &errs, Env: s.lookup, Environ: s.environ()})
 	return result{code, out.String(), errs.String()}
 }
 
@@ -111,7 +118,7 @@ func (s *site) serve(args ...string) (url string, stop func() result) {
 	done := make(chan int, 1)
 	args = append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)
 	go func() {
-		done <- Run(ctx, args, Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Env: s.lookup})
+		done <- Run(ctx, args, Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Env: s.lookup, Environ: s.environ()})
 	}()
 	var once sync.Once
 	var r result

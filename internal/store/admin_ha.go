@@ -95,7 +95,10 @@ func (db *DB) notMember(ctx context.Context, q querier, connector, server string
 	case err != nil:
 		return err
 	case n == 0:
-		return fault.New(fault.NotFound, "there is no connector "+connector).WithNext("tieline connector list names all")
+		return fault.New(fault.NotFound, fmt.Sprintf("there is no connector %q", connector)).
+			WithNext(`"tieline connector list" shows those there are.`)
+	case server == "":
+		return fault.New(fault.Refused, "no server has joined connector "+connector)
 	}
 	return fault.New(fault.NotFound, fmt.Sprintf("connector %s has no server %s", connector, server)).
 		WithNext("tieline status lists the servers of each connector")
@@ -125,6 +128,10 @@ func (db *DB) Wish(ctx context.Context, connector, server, who string) error {
 		holder, members, err := db.candidates(ctx, tx, connector)
 		if err != nil {
 			return err
+		}
+		is := func(c candidate) bool { return server == "" || c.server == server }
+		if !slices.ContainsFunc(members, is) {
+			return db.notMember(ctx, tx, connector, server)
 		}
 		target, err := choose(connector, server, holder, members)
 		if err != nil {
@@ -172,7 +179,8 @@ func (db *DB) candidates(ctx context.Context, tx *sql.Tx, connector string) (hol
 	return holder, members, err
 }
 
-// choose returns the member a switchover goes to.
+// choose returns the member a switchover goes to: the server, which is one, or
+// with "" the first of the others that can.
 func choose(connector, server, holder string, members []candidate) (string, error) {
 	if server == "" {
 		for _, c := range members {
@@ -183,10 +191,7 @@ func choose(connector, server, holder string, members []candidate) (string, erro
 		return "", fault.New(fault.Refused, "no other server can run connector "+connector+" now").
 			WithNext("tieline status tells which are Offline, or why they cannot")
 	}
-	at := slices.IndexFunc(members, func(c candidate) bool { return c.server == server })
-	if at < 0 {
-		return "", notMember(connector, server)
-	}
+	at := slices.IndexFunc(members, func(c candidate) bool { return c.server == server }) // it is one
 	switch c := members[at]; {
 	case !c.live:
 		return "", fault.New(fault.Refused, fmt.Sprintf("server %s is Offline and cannot become Active for connector %s", server, connector)).
