@@ -223,7 +223,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 		done()
 		return nil, err
 	}
-	return &rows{Rows: r.(*mssql.Rows), ctx: ctx, done: done}, nil
+	return &rows{Rows: r.(*mssql.Rows), conn: s.conn, ctx: ctx, done: done}, nil
 }
 
 // rows is an answer that is read to its end. The driver's own Close cancels what
@@ -231,6 +231,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 // the batch, and an error told behind the row would be lost.
 type rows struct {
 	*mssql.Rows
+	conn *conn
 	ctx  context.Context //nolint:containedctx // of the query
 	done func()
 }
@@ -244,7 +245,8 @@ func (r *rows) Close() error {
 	return errors.Join(err, r.Rows.Close())
 }
 
-func (r *rows) rest() error {
+// rest reads what is left, also behind an error, and returns the first one.
+func (r *rows) rest() (first error) {
 	for {
 		row := make([]driver.Value, len(r.Columns()))
 		for {
@@ -252,15 +254,18 @@ func (r *rows) rest() error {
 			if err == io.EOF { //nolint:errorlint // a broken connection wraps it
 				break
 			}
-			if err != nil {
-				return err
+			if first == nil {
+				first = err
+			}
+			if !r.conn.IsValid() {
+				return first
 			}
 		}
 		if !r.HasNextResultSet() {
-			return nil
+			return first
 		}
 		if err := r.NextResultSet(); err != nil {
-			return err
+			return errors.Join(first, err)
 		}
 	}
 }
