@@ -26,16 +26,19 @@ const (
 
 // newSessions configures the session library. It makes ids, hashes them and
 // writes cookies; how long a session lives without use is the database's to say.
+// The library's own New would also begin a store in memory, with a goroutine that
+// cannot be ended reliably.
 func (g *Guard) newSessions() *scs.SessionManager {
-	m := scs.New()
-	m.Store = sessionStore{g.Access}
-	m.Codec = codec{}
-	m.HashTokenInStore = true
-	m.Lifetime = access.SessionLifetime
-	m.Cookie.Name = g.cookieName("session")
-	m.Cookie.Secure = g.Secure()
-	m.Cookie.SameSite = http.SameSiteLaxMode // Strict would lose it on the way back from an OpenID provider and from a ticket's link
-	return m
+	return &scs.SessionManager{
+		Store:            sessionStore{g.Access},
+		Codec:            codec{},
+		HashTokenInStore: true,
+		Lifetime:         access.SessionLifetime,
+		Cookie: scs.SessionCookie{
+			Name: g.cookieName("session"), Path: "/", HttpOnly: true, Secure: g.Secure(), Persist: true,
+			SameSite: http.SameSiteLaxMode, // Strict would lose it on the way back from an OpenID provider and from a ticket's link
+		},
+	}
 }
 
 // resume finds the session of a visit. None is no error.
