@@ -14,10 +14,10 @@ func newAlert(c *command) *cobra.Command {
 	return parent(&cobra.Command{
 		Use:     "alert",
 		Aliases: []string{"alerts"},
-		Short:   "Alerts and what became of them; parked ones and their retry",
+		Short:   "Alerts and what became of them; retry parked ones, close lost ones",
 		Long: `An alert is named by its id, or by enough of its beginning to be the only one.
 "tieline alert show" answers the question why an alert has no ticket.`,
-	}, newAlertList(c), newAlertShow(c), newAlertTimeline(c), newAlertRetry(c))
+	}, newAlertList(c), newAlertShow(c), newAlertTimeline(c), newAlertRetry(c), newAlertClose(c))
 }
 
 // alertView is an alert as JSON and YAML show it.

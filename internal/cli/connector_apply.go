@@ -38,12 +38,16 @@ could be stronger.`,
 				c.say("%s is unchanged, at version %d.", doc.Name, current.Version)
 				return c.printDocument(current, c.sayNotes(doc)...)
 			}
+			leaving, err := leavingNotes(cmd.Context(), db, current.Text, doc)
+			if err != nil {
+				return err
+			}
 			saved, err := c.saveDocument(cmd.Context(), db, text, base, comment)
 			if err != nil {
 				return err
 			}
 			c.say("%s has document version %d now.", saved.Connector, saved.Version)
-			return c.printDocument(saved, c.sayNotes(doc)...)
+			return c.printDocument(saved, c.sayNotes(doc, leaving...)...)
 		}),
 	}
 	fileFlag(cmd, &file)

@@ -40,9 +40,9 @@ func newConnectorValidate(c *command) *cobra.Command {
 }
 
 // sayNotes tells people what a valid document leaves weaker than it could be,
-// and returns it for the other forms.
-func (c *command) sayNotes(doc *connector.Document) []app.Note {
-	notes := app.Notes(doc)
+// besides what is known already, and returns it for the other forms.
+func (c *command) sayNotes(doc *connector.Document, known ...app.Note) []app.Note {
+	notes := append(known, app.Notes(doc)...)
 	for _, n := range notes {
 		c.say("Note on %s: %s", n.Path, n.Message)
 	}
