@@ -34,6 +34,8 @@ trap cleanup EXIT
 not_run() {
 	[ -n "${TIELINE_TEST_MYSQL_DSN:-}" ] ||
 		echo 'NOT RUN: the suites on MySQL 8. Set TIELINE_TEST_MYSQL_DSN=mysql://user:password@host:3306/database'
+	[ -n "${TIELINE_TEST_SQLSERVER_DSN:-}" ] ||
+		echo 'NOT RUN: the suites on SQL Server. Set TIELINE_TEST_SQLSERVER_DSN=sqlserver://user:password@host:1433?database=master'
 }
 
 heading() { printf '\n=== %s (%ss)\n' "$1" "$SECONDS"; }

@@ -30,7 +30,7 @@ type Config struct {
 
 // Database says which database the management group shares.
 type Database struct {
-	URL      secret.String // "sqlite:/path", or "postgres:", "mysql:" or "mariadb:" and "//user:password@host/name"
+	URL      secret.String // "sqlite:/path", or "postgres:", "mysql:", "mariadb:" or "sqlserver:" and "//user:password@host/name"
 	Password secret.Ref    // put into the URL at use; better than a password inside it
 	Migrate  bool          // bring an older schema up to date at start; always so for the embedded database
 }

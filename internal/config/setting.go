@@ -44,7 +44,8 @@ func (s Setting) Env() string {
 	return "TIELINE_" + strings.ToUpper(strings.ReplaceAll(s.Key, ".", "_"))
 }
 
-var errDatabaseURL = errors.New(`must be "sqlite:/path/tieline.db", "postgres://user@host:5432/name" or "mysql://user@host:3306/name"`)
+var errDatabaseURL = errors.New(`must be "sqlite:/path/tieline.db", "postgres://user@host:5432/name", ` +
+	`"mysql://user@host:3306/name" or "sqlserver://user@host:1433?database=name"`)
 
 // Settings lists every setting there is, in the order the sample file has them.
 func Settings() []Setting {
@@ -156,6 +157,10 @@ func setDatabase(c *Config, v string) error {
 		if u.Host == "" && !u.Query().Has("host") {
 			return errDatabaseURL
 		}
+	case "sqlserver":
+		if u.Host == "" || !hasParameter(u.Query(), "database") {
+			return errDatabaseURL
+		}
 	case "mysql", "mariadb":
 		if u.Host == "" && !u.Query().Has("socket") {
 			return errDatabaseURL
@@ -165,6 +170,16 @@ func setDatabase(c *Config, v string) error {
 	}
 	c.Database.URL = secret.New(v)
 	return nil
+}
+
+// hasParameter reports whether a URL has a parameter, however it is capitalised.
+func hasParameter(q url.Values, name string) bool {
+	for key, values := range q {
+		if strings.EqualFold(key, name) && values[0] != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // CheckDatabase reports what is wrong with a database URL, without repeating it.

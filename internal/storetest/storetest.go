@@ -22,6 +22,7 @@ import (
 	"tieline/internal/store"
 	"tieline/internal/store/mysql"
 	"tieline/internal/store/sqlite"
+	"tieline/internal/store/sqlserver"
 )
 
 // Fresh makes an empty database for a test, which is removed when the test
@@ -122,12 +123,15 @@ func openRaw(ctx context.Context, url string) (*sql.DB, error) {
 	if mysql.IsURL(url) {
 		return mysql.OpenRaw(ctx, url)
 	}
+	if sqlserver.IsURL(url) {
+		return sqlserver.OpenDB(url)
+	}
 	return sql.Open("pgx", url)
 }
 
 func (f *fixture) exec(text string, args ...any) {
 	f.Helper()
-	if _, err := f.raw.ExecContext(f.Context(), text, args...); err != nil {
+	if _, err := f.raw.ExecContext(f.Context(), f.said(text), args...); err != nil {
 		f.Fatalf("%s: %v", text, err)
 	}
 }
@@ -144,7 +148,7 @@ func rawBegin(f *fixture) (*sql.Tx, error) {
 func (f *fixture) count(text string, args ...any) int {
 	f.Helper()
 	var n int
-	if err := f.raw.QueryRowContext(f.Context(), text, args...).Scan(&n); err != nil {
+	if err := f.raw.QueryRowContext(f.Context(), f.said(text), args...).Scan(&n); err != nil {
 		f.Fatalf("%s: %v", text, err)
 	}
 	return n
@@ -161,7 +165,7 @@ func (f *fixture) term(connector, server string) ha.Term {
 	f.exec(`UPDATE lease SET epoch = epoch + 1, beat = 0, server = $2, boot = $3, identity = (SELECT identity FROM history)
 		WHERE connector = $1`, connector, server, server+"-boot")
 	l := ha.Lease{Connector: connector, Server: server, Boot: server + "-boot"}
-	err := f.raw.QueryRowContext(f.Context(), "SELECT epoch, identity FROM lease WHERE connector = $1", connector).
+	err := f.raw.QueryRowContext(f.Context(), f.said("SELECT epoch, identity FROM lease WHERE connector = $1"), connector).
 		Scan(&l.Epoch, &l.Identity)
 	if err != nil {
 		f.Fatalf("read the lease: %v", err)

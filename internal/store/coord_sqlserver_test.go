@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"tieline/internal/ha"
+	"tieline/internal/hatest"
+	"tieline/internal/store/sqlserver"
+)
+
+// sqlserverDSN is where the tests find a SQL Server; none can be installed here.
+const sqlserverDSN = "TIELINE_TEST_SQLSERVER_DSN"
+
+func TestSQLServerCoordinatorConforms(t *testing.T) {
+	server := os.Getenv(sqlserverDSN)
+	if server == "" {
+		t.Skip("NOT RUN: " + sqlserverDSN + " names no SQL Server, and none can be installed here")
+	}
+	hatest.RunCoordinator(t, func(t *testing.T) hatest.Harness {
+		h := newHarness(t, freshSQLServer(t, server))
+		answers := h.answers()
+		answers.Kill = func(t *testing.T, s ha.Session) { killSQLServer(t, h.db, s) }
+		answers.LockLease = func(t *testing.T, connector string) func() {
+			return lockSQLServer(t, h.url, "UPDATE lease SET wish = 'nobody' WHERE connector = $1", connector)
+		}
+		return answers
+	})
+}
+
+func freshSQLServer(t *testing.T, server string) string {
+	t.Helper()
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatalf("%s is no URL", sqlserverDSN)
+	}
+	name := "coord_" + strings.ToLower(rand.Text())
+	onSQLServer(t, server, "CREATE DATABASE "+name)
+	t.Cleanup(func() { onSQLServer(t, server, "DROP DATABASE "+name) })
+	q := u.Query()
+	q.Set("database", name)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+func onSQLServer(t *testing.T, url, statement string) {
+	t.Helper()
+	db, err := sqlserver.OpenDB(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(context.Background(), statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+// killSQLServer ends a session's connection from the server's side. It is found
+// by the name of the server in its program's name.
+func killSQLServer(t *testing.T, db *DB, s ha.Session) {
+	t.Helper()
+	g, err := s.Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	like := "tieline coordination %" // it has not published its presence yet
+	for _, server := range g.Servers {
+		if server.Presence == s.Presence() {
+			like = "tieline coordination " + server.Name
+		}
+	}
+	var ids []int
+	err = each(t.Context(), db.engine.Read, func(rows *sql.Rows) error {
+		var id int
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	}, "SELECT session_id FROM sys.dm_exec_sessions WHERE program_name LIKE $1 AND database_id = DB_ID()", like)
+	if err != nil || len(ids) == 0 {
+		t.Fatalf("found sessions %v: %v", ids, err)
+	}
+	for _, id := range ids {
+		run(t, db, fmt.Sprintf("KILL %d", id))
+	}
+}
+
+// lockSQLServer runs a statement in a transaction that stays open until unlock is
+// called.
+func lockSQLServer(t *testing.T, url, statement string, args ...any) (unlock func()) {
+	t.Helper()
+	raw, err := sqlserver.OpenDB(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = raw.Close() })
+	tx, err := raw.BeginTx(context.Background(), nil) // a test's context ends before its clean-ups
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.ExecContext(t.Context(), statement, args...); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+	return func() {
+		if err := tx.Rollback(); err != nil {
+			t.Errorf("unlock: %v", err)
+		}
+	}
+}
