@@ -96,7 +96,11 @@ func (w *web) setUp(ctx context.Context, base string) (string, error) {
 func (a *App) openWeb(ctx context.Context) {
 	a.web = newWeb(a.db, a.group, a.cfg, a.cfg.Server, a.log)
 	var err error
-	a.setUpLink, err = a.web.setUp(ctx, "http://"+a.Addr())
+	base := a.cfg.Console.Origin()
+	if base == "" {
+		base = "http://" + config.Reachable(a.Addr())
+	}
+	a.setUpLink, err = a.web.setUp(ctx, base)
 	if err != nil {
 		a.log.Warn("no set-up link could be made; start the server again for one", "err", err)
 	} else if a.setUpLink != "" {
