@@ -29,6 +29,15 @@ type Draft struct {
 	Changes   []edit.Change   `json:"changes" doc:"What differs from the current version"`
 }
 
+// DraftLine is a draft in a list.
+type DraftLine struct {
+	Connector string    `json:"connector" example:"shop"`
+	Revision  int64     `json:"revision"`
+	Base      int64     `json:"base" doc:"The version it was made from; 0 = the connector is new"`
+	Author    string    `json:"author" doc:"Of the newest revision"`
+	At        time.Time `json:"at"`
+}
+
 // Edits changes values of the document; comments and layout stay.
 type Edits struct {
 	Set    []SetValue `json:"set,omitempty" maxItems:"500"`
@@ -116,6 +125,17 @@ func registerDraft(a *API, s *documents.Service) {
 		}
 		access.Remark(ctx, "draft of connector %s", in.Body.Name)
 		return showDraft(state), nil
+	})
+	Register(a, huma.Operation{
+		OperationID: "list-drafts", Method: http.MethodGet, Path: "/drafts", Tags: documentTags, Summary: "List the drafts that are being edited",
+	}, access.View, func(ctx context.Context, in *struct{ PageInput }) (*Page[DraftLine], error) {
+		all, err := s.Drafts(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return pageByName(&in.PageInput, all, func(d documents.Draft) string { return d.Connector }, func(d documents.Draft) DraftLine {
+			return DraftLine{Connector: d.Connector, Revision: d.Revision, Base: d.Base, Author: d.Author, At: d.At}
+		})
 	})
 	Register(a, huma.Operation{
 		OperationID: "get-draft", Method: http.MethodGet, Path: "/connectors/{connector}/draft", Tags: documentTags,

@@ -1,7 +1,9 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 
 	"tieline/internal/access"
@@ -69,6 +71,11 @@ func (c *Console) documentOf(w http.ResponseWriter, r *http.Request, state docum
 	}
 	p := documentPage{Page: c.page(w, r, "", "connectors"), State: state, URL: connectorURL(state.Connector), Tab: tab, shown: show(state)}
 	p.Connector = frame(state.Connector, kind, active, tab)
+	if state.Live.Version == 0 { // until it is made there is nothing else to see
+		p.Connector.Tabs = slices.DeleteFunc(p.Connector.Tabs, func(t Tab) bool {
+			return t.URL == p.URL || strings.HasSuffix(t.URL, "/alerts") || strings.HasSuffix(t.URL, "/history")
+		})
+	}
 	for _, t := range p.Connector.Tabs {
 		if t.Current {
 			p.Title = t.Name
@@ -219,8 +226,11 @@ func (s shownText) value(path string) (value string, written bool) {
 	if s.effective != nil {
 		value, _ = s.effective.Scalar(p)
 	}
-	return value, false
+	return cmp.Or(value, zeros[path]), false
 }
+
+// zeros are the defaults that a document does not write out.
+var zeros = map[string]string{"limits.rate": "0", "lifecycle.skip_closed_unsent": "false"}
 
 // block is what stands at a path as YAML; "" = nothing.
 func (s shownText) block(path string) string {

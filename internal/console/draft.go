@@ -13,6 +13,7 @@ import (
 	"tieline/internal/connector/edit"
 	"tieline/internal/fault"
 	"tieline/internal/service/documents"
+	"tieline/internal/service/overview"
 )
 
 // draftPage checks, tries and applies a connector's draft, and takes its text.
@@ -23,10 +24,38 @@ type draftPage struct {
 	Run       *documents.DryRun
 	Differing []trialRow
 	Alike     int // alerts that both versions treat alike
-	Running   []documents.Running
+	Running   runningPanel
 	Discarded *documents.Side // what can be taken up again
 	Comment   string
 	Refused   []fault.Problem // why it was not applied
+}
+
+// runningPanel says which servers run which version. It keeps itself up to date.
+type runningPanel struct {
+	Page
+	Version int64 // the current one
+	Servers []documents.Running
+}
+
+// draftLive keeps what the servers run up to date, from the state that all
+// watchers share.
+func (c *Console) draftLive() []liveRoute {
+	return []liveRoute{{"GET /connectors/{connector}/draft", func(r *http.Request) livePage {
+		name := r.PathValue("connector")
+		return livePage{template: "draft.html", panels: []string{"running"}, data: func(s overview.State) (any, error) {
+			k, ok := s.Snapshot.Connector(name)
+			if !ok {
+				return nil, overview.NoConnector(name)
+			}
+			panel := runningPanel{Page: c.livePanel(r, s.Snapshot.At), Version: k.Settings.Version}
+			for _, m := range k.Members {
+				panel.Servers = append(panel.Servers, documents.Running{
+					Server: m.Server, Version: m.Runs, Current: m.Runs == k.Settings.Version, Reason: m.Reason,
+				})
+			}
+			return panel, nil
+		}}
+	}}}
 }
 
 // trialRow is one alert of a dry run with what its ticket would say.
@@ -80,6 +109,7 @@ func (c *Console) draft(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, err)
 		return
 	}
+	p.Live = p.State.Live.Version > 0
 	c.showDraft(w, r, http.StatusOK, draftPage{documentPage: p, Try: atoi(r.URL.Query().Get("try"))})
 }
 
@@ -98,7 +128,8 @@ func (c *Console) fillDraft(r *http.Request, data *draftPage) (err error) {
 	if data.Conflict, err = s.Conflict(r.Context(), state); err != nil {
 		return err
 	}
-	if data.Running, err = s.Running(r.Context(), state.Connector, state.Live.Version); err != nil {
+	data.Running = runningPanel{Page: data.Page, Version: state.Live.Version}
+	if data.Running.Servers, err = s.Running(r.Context(), state.Connector, state.Live.Version); err != nil {
 		return err
 	}
 	if state.Draft == nil {

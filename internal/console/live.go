@@ -30,7 +30,7 @@ type liveRoute struct {
 // liveRoutes is the table of live pages.
 func (c *Console) liveRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
-	for _, list := range [][]liveRoute{c.overviewLive(), c.availabilityLive(), c.serversLive(), c.historyLive(), c.alertLive()} {
+	for _, list := range [][]liveRoute{c.overviewLive(), c.availabilityLive(), c.serversLive(), c.historyLive(), c.alertLive(), c.draftLive()} {
 		for _, route := range list {
 			mux.HandleFunc(route.pattern, func(w http.ResponseWriter, r *http.Request) {
 				w.(*liveTarget).page = route.open(r)

@@ -8,6 +8,7 @@ import (
 
 	"tieline/internal/connector/edit"
 	"tieline/internal/fault"
+	"tieline/internal/service/documents"
 )
 
 // newConnectorPage begins the draft of a new connector.
@@ -17,6 +18,7 @@ type newConnectorPage struct {
 	Problems        map[string][]string
 	Remotes         []option
 	Sources         []option
+	Drafts          []documents.Draft // of connectors that are not made yet
 	WhatIsWrong     string
 	WhatIsWrongNext string
 }
@@ -39,6 +41,16 @@ func (c *Console) showNewConnector(w http.ResponseWriter, r *http.Request, statu
 	}
 	for _, kind := range sources {
 		data.Sources = append(data.Sources, option{kind, sourceName(kind), kind == data.Values["source_kind"]})
+	}
+	drafts, err := c.Services.Documents.Drafts(r.Context())
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	for _, d := range drafts {
+		if d.Base == 0 {
+			data.Drafts = append(data.Drafts, d)
+		}
 	}
 	c.render(w, r, status, "new-connector.html", data)
 }

@@ -113,6 +113,9 @@ func (s *Service) Drafts(ctx context.Context) ([]store.Draft, error) { return s.
 // Version is one version of a connector's document.
 type Version = store.StoredDocument
 
+// Draft is one revision of a connector's draft.
+type Draft = store.Draft
+
 // At returns the state that somebody saw, as far as it concerns the text: for
 // reading a form that was made from it. The error is fault.NotFound when that
 // revision is not kept.
