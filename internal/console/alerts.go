@@ -85,7 +85,7 @@ func (c *Console) connectorAlerts(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p := alertListPage{Page: c.page(w, r, "Alerts", "connectors"), Base: connectorURL(name) + "/alerts"}
-	p.Connector = frame(name, "", k.Active, "alerts")
+	p.Connector = frame(name, c.Services.Overview.Remote(r.Context(), name, k.Settings.Version), k.Active, "alerts")
 	p.Filter = alertFilterOf(r.URL.Query())
 	p.Filter.Connector = name
 	c.listAlerts(w, r, p)

@@ -23,6 +23,15 @@ type shown struct {
 	public bool // looked at without signing in
 }
 
+// status is what the page answers with. The gallery is set up: there is no link
+// to set it up any more.
+func (s shown) status() int {
+	if s.name == "set-up" {
+		return http.StatusForbidden
+	}
+	return http.StatusOK
+}
+
 // pages are the addresses of every page of the console's route table, in the
 // gallery. A page whose parameters have no value here fails the test.
 func (g *gallery) pages(t *testing.T) []shown {
@@ -103,7 +112,7 @@ func TestPages(t *testing.T) {
 			p.t = t
 			p.size(1280, 900, false)
 			p.theme("light")
-			if status := p.open(page.path); status != http.StatusOK {
+			if status := p.open(page.path); status != page.status() {
 				t.Fatalf("%s answers %d:\n%s", page.path, status, p.shows())
 			}
 			if p.weight() > 100_000 {
@@ -130,7 +139,7 @@ func TestPagesOnPostgres(t *testing.T) {
 		if page.public {
 			p = stranger
 		}
-		if status := p.open(page.path); status != http.StatusOK {
+		if status := p.open(page.path); status != page.status() {
 			t.Errorf("%s answers %d:\n%s", page.path, status, p.shows())
 		}
 	}
@@ -144,7 +153,9 @@ func TestAlertPagesLarge(t *testing.T) {
 	for _, path := range []string{"/alerts/" + g.ids["long"], "/alerts/" + g.ids["long"] + "/edit", "/alerts?q=gateway"} {
 		p.size(1280, 900, false)
 		p.open(path)
-		p.sees("<b>bold</b> & a summary")
+		if path != "/alerts/"+g.ids["long"]+"/edit" { // what a field has is no text of the page
+			p.sees("<b>bold</b> & a summary")
+		}
 		p.wide()
 		p.phone()
 		p.wide()

@@ -2,6 +2,7 @@ package alerts
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"tieline/internal/alert"
@@ -29,6 +30,7 @@ const (
 type Answer struct {
 	Standing Standing
 	Text     string    // whole sentences: what is, what it means, what happens next
+	Then     string    // what of it a headline leaves out, in whole sentences; may be empty
 	Retry    string    // how the text goes on before what retries it; "" = nothing is to be retried
 	Next     time.Time // of the next try, by the database's clock; zero = none is set
 }
@@ -51,9 +53,10 @@ func explainLink(l store.LinkDetail, c circumstances) Answer {
 	case l.Skipped != "":
 		return Answer{Standing: Skipped, Text: fmt.Sprintf("It is not sent, for good: %s.", sentence(l.Skipped))}
 	case !l.Due():
-		return Answer{Standing: Done, Text: explainSettled(l)}
+		return Answer{Standing: Done, Text: explainSettled(l), Then: explainSettled(l)}
 	}
 	a := explainWait(l, c)
+	a.Then = strings.TrimSpace(explainStage(l) + " " + a.Then)
 	a.Text = explainStage(l) + " " + a.Text
 	return a
 }
@@ -108,15 +111,16 @@ func explainParked(l store.LinkDetail) Answer {
 	a := Answer{Standing: Parked}
 	switch forward.CauseOf(l.Parked) {
 	case forward.CauseRemote:
-		a.Text = fmt.Sprintf("It is parked: %s. It is tried again by itself after another write there has succeeded, and within %s in any case",
-			sentence(l.Parked), ago(forward.ComebackMost))
+		then := "It is tried again by itself after another write there has succeeded, and within " + ago(forward.ComebackMost) + " in any case"
+		a.Text, a.Then = fmt.Sprintf("It is parked: %s. %s", sentence(l.Parked), then), then+"."
 		a.Retry = "; at once: "
 	case forward.CauseDocument:
-		a.Text = fmt.Sprintf("It is parked: %s. It is tried again by itself with the next version of the document of %s", sentence(l.Parked), l.Connector)
+		then := "It is tried again by itself with the next version of the document of " + l.Connector
+		a.Text, a.Then = fmt.Sprintf("It is parked: %s. %s", sentence(l.Parked), then), then+"."
 		a.Retry = "; when the cause is mended elsewhere: "
 	default:
 		a.Text = fmt.Sprintf("It is parked and waits for a person: %s", sentence(l.Parked))
-		a.Retry = ". When the cause is mended: "
+		a.Then, a.Retry = "It waits for a person.", ". When the cause is mended: "
 	}
 	return a
 }
@@ -165,7 +169,7 @@ func explainWait(l store.LinkDetail, c circumstances) Answer {
 			"It is under a claim of epoch %d, whose server is Active no more; after the send window the Active looks what became of it.", l.Claim.Epoch)}
 	}
 	if l.Attempts > 0 && l.DueAt.After(c.now) {
-		return Answer{Standing: Waiting, Next: l.DueAt, Text: fmt.Sprintf("%d tries failed; the next is in %s. The last failure: %s.",
+		return Answer{Standing: Waiting, Next: l.DueAt, Then: fmt.Sprintf("%d tries failed.", l.Attempts), Text: fmt.Sprintf("%d tries failed; the next is in %s. The last failure: %s.",
 			l.Attempts, ago(l.DueAt.Sub(c.now)), sentence(l.Failure))}
 	}
 	active := c.active(l.Connector)
@@ -177,7 +181,8 @@ func explainWait(l store.LinkDetail, c circumstances) Answer {
 	case l.DueAt.After(c.now):
 		return Answer{Standing: Waiting, Next: l.DueAt, Text: fmt.Sprintf("It is held back for another %s.", ago(l.DueAt.Sub(c.now)))}
 	}
-	return Answer{Standing: Due, Text: explainTurn(l, c, active)}
+	turn := explainTurn(l, c, active)
+	return Answer{Standing: Due, Text: turn, Then: turn}
 }
 
 // explainTurn says when a link that only waits for its turn is sent.
