@@ -66,9 +66,13 @@ type runningOutput struct {
 
 func registerDocuments(a *API, s *documents.Service) {
 	registerVersions(a, s)
+	registerVersionUse(a, s)
 	registerDraft(a, s)
+	registerDraftSaves(a, s)
+	registerConflicts(a, s)
 	registerDraftEnds(a, s)
 	registerTries(a, s)
+	registerProbe(a, s)
 }
 
 var documentTags = []string{"documents"}
@@ -104,6 +108,10 @@ func registerVersions(a *API, s *documents.Service) {
 	}) (*struct{ Body Difference }, error) {
 		return diffVersions(ctx, s, in.Connector, in.From, in.Version)
 	})
+}
+
+// registerVersionUse adds what is done with versions.
+func registerVersionUse(a *API, s *documents.Service) {
 	Register(a, huma.Operation{
 		OperationID: "roll-back", Method: http.MethodPost, Path: "/connectors/{connector}/versions/{version}/roll-back", Tags: documentTags,
 		Summary: "Apply an earlier version again, as a new one", Description: "If-Match is the ETag of the current document.",

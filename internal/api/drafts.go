@@ -147,6 +147,9 @@ func registerDraft(a *API, s *documents.Service) {
 		}
 		return showDraft(state), nil
 	})
+}
+
+func registerDraftSaves(a *API, s *documents.Service) {
 	Register(a, huma.Operation{
 		OperationID: "save-draft", Method: http.MethodPut, Path: "/connectors/{connector}/draft", Tags: documentTags,
 		Summary: "Save a text as the draft", Description: "A text may be wrong: the answer lists its problems.",
@@ -208,7 +211,7 @@ type applyInput struct {
 	}
 }
 
-func registerDraftEnds(a *API, s *documents.Service) {
+func registerConflicts(a *API, s *documents.Service) {
 	Register(a, huma.Operation{
 		OperationID: "compare-draft", Method: http.MethodPost, Path: "/connectors/{connector}/draft/compare", Tags: documentTags,
 		Summary:     "After a 412: show both changes and merge them",
@@ -237,6 +240,9 @@ func registerDraftEnds(a *API, s *documents.Service) {
 		who, _ := access.From(ctx)
 		return saved(s.Resolve(ctx, who.Name, in.Connector, seen, in.Body.Text))
 	})
+}
+
+func registerDraftEnds(a *API, s *documents.Service) {
 	Register(a, huma.Operation{
 		OperationID: "discard-draft", Method: http.MethodDelete, Path: "/connectors/{connector}/draft", Tags: documentTags,
 		Summary: "Discard the draft", Errors: draftErrors,

@@ -55,7 +55,7 @@ type probeInput struct {
 }
 
 func registerTries(a *API, s *documents.Service) {
-	tags := []string{"documents"}
+	tags := documentTags
 	Register(a, huma.Operation{
 		OperationID: "dry-run", Method: http.MethodGet, Path: "/connectors/{connector}/draft/dry-run", Tags: tags,
 		Summary: "Try the draft on the newest stored alerts; nothing is sent", Errors: []int{http.StatusNotFound, http.StatusBadRequest},
@@ -91,8 +91,11 @@ func registerTries(a *API, s *documents.Service) {
 		p, err := preview(ctx, s, in)
 		return &struct{ Body documents.Preview }{p}, err
 	})
+}
+
+func registerProbe(a *API, s *documents.Service) {
 	Register(a, huma.Operation{
-		OperationID: "probe-remote", Method: http.MethodPost, Path: "/connectors/{connector}/draft/probe", Tags: tags,
+		OperationID: "probe-remote", Method: http.MethodPost, Path: "/connectors/{connector}/draft/probe", Tags: documentTags,
 		Summary: "Ask an endpoint of the remote system, from this server, whether it answers", Errors: []int{http.StatusNotFound, http.StatusBadRequest},
 	}, access.Operate, func(ctx context.Context, in *probeInput) (*struct{ Body Probe }, error) {
 		state, err := s.Open(ctx, in.Connector)
