@@ -16,7 +16,7 @@ const (
 OUTPUT ` + lockedAlert + `
 FROM input
 JOIN alert ON alert.source = input.source
-  AND alert.latest_hash = CAST(HASHBYTES(N'SHA2_256', input.source_key) AS binary(32)) AND alert.latest_key IS NOT NULL
+  AND alert.latest_hash = CAST(HASHBYTES('SHA2_256', input.source_key) AS binary(32)) AND alert.latest_key IS NOT NULL
 OPTION (FORCE ORDER, LOOP JOIN)`
 
 	lockAlertsText = `UPDATE alert SET seen = alert.seen
