@@ -20,7 +20,7 @@ func TestSignIn(t *testing.T) {
 		p.fill("Name", operator.name)
 		p.fill("Password", "not the password")
 		p.submit("Sign in")
-		p.sees("Not signed in", "the name or the password is wrong")
+		p.sees("Not signed in", "The name or the password is wrong")
 		p.accessible()
 		p.fill("Password", operator.password)
 		p.leave(func() { p.keys(kb.Enter) })
