@@ -87,9 +87,9 @@ func databaseRestarted(r *rig) {
 func TestDatabaseAwayForLong(t *testing.T) { databaseAwayForLong(onPostgres(t)) }
 
 func databaseAwayForLong(r *rig) {
-	away := 8 * time.Second
+	away, between := 8*time.Second, 5*time.Second
 	if *long {
-		away = 30 * time.Second
+		away, between = 30*time.Second, 45*time.Second
 	}
 	r.under(func(int) {
 		r.active()
@@ -97,7 +97,7 @@ func databaseAwayForLong(r *rig) {
 		r.pause(away)
 		r.db.run("start")
 		r.active()
-		r.pause(5 * time.Second)
+		r.pause(between)
 	})
 }
 
