@@ -9,6 +9,7 @@ func Texts() map[string]string {
 		"setup": workSetup, "coordination setup": coordinationSetup, "take a lock": takeLock, "await a lock": awaitLock,
 		"held": heldLock, "take": takeText, "release": releaseText, "doubt some": doubtStepText, "doubt": doubtText,
 		"look": lookText, "durable": durableText, "replicas": replicasText, "claim": claimText,
+		"version": versionText, "sessions": sessionsText, "privilege": privilegeText, "sizes": sizesText, "rows": rowsText,
 	}
 	for versions, name := range map[bool]string{true: " by versions", false: " as it lies"} {
 		group := textsOf(versions)

@@ -110,6 +110,7 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 	e.Where, e.Write, e.Read, e.Close = where(c), db, db, db.Close
 	e.Lock = func(ctx context.Context, f func() error) error { return locked(ctx, db, f) }
 	e.Durable = func(ctx context.Context) ([]string, error) { return durable(ctx, db) }
+	e.Inspect = inspector{db: db, settings: s}.inspect()
 	coordinator := newCoordinator(connector, db, s.versions, o.Log)
 	e.Coordination, e.GroupQuery = coordinator, coordinator.texts.query
 	return e, nil
