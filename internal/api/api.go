@@ -15,7 +15,9 @@ import (
 	"tieline/internal/access/guard"
 	"tieline/internal/fault"
 	"tieline/internal/service/alerts"
+	"tieline/internal/service/availability"
 	"tieline/internal/service/documents"
+	"tieline/internal/service/overview"
 )
 
 // Prefix is before the path of every operation.
@@ -23,9 +25,11 @@ const Prefix = "/api/v1"
 
 // Services are what the operations call. Those of a nil service are left out.
 type Services struct {
-	Alerts    *alerts.Service
-	Access    *access.Service
-	Documents *documents.Service
+	Overview     *overview.Service
+	Availability *availability.Service
+	Alerts       *alerts.Service
+	Access       *access.Service
+	Documents    *documents.Service
 }
 
 // Options are what New is told besides.
@@ -49,6 +53,10 @@ func New(s Services, o Options) []guard.Route {
 		registerAccounts(a, s.Access)
 		registerTokens(a, s.Access)
 		registerAudit(a, s.Access)
+	}
+	if s.Overview != nil && s.Availability != nil {
+		registerConnectors(a, s.Overview, s.Availability)
+		registerServers(a, s.Overview, s.Availability)
 	}
 	if s.Documents != nil {
 		registerDocuments(a, s.Documents)

@@ -151,7 +151,7 @@ func (a *App) openDatabase(ctx context.Context) error {
 	if err != nil {
 		return fault.Wrap(fault.Invalid, err, "the database's password cannot be read: "+err.Error())
 	}
-	a.db, err = a.awaitDatabase(ctx, url)
+	a.db, err = a.awaitDatabase(ctx, url, a.cfg.MigrateAtStart())
 	if err != nil {
 		return err
 	}
@@ -161,9 +161,9 @@ func (a *App) openDatabase(ctx context.Context) error {
 
 // awaitDatabase opens the database, and waits for one that is away: after a
 // power cut servers start in any order, and nobody is there to start them again.
-func (a *App) awaitDatabase(ctx context.Context, url secret.String) (*store.DB, error) {
+func (a *App) awaitDatabase(ctx context.Context, url secret.String, migrate bool) (*store.DB, error) {
 	return backoff.Retry(ctx, func() (*store.DB, error) {
-		db, err := store.Open(ctx, url.Reveal(), store.Options{Migrate: a.cfg.MigrateAtStart(), Log: a.log, MaxConns: maxConns})
+		db, err := store.Open(ctx, url.Reveal(), store.Options{Migrate: migrate, Log: a.log, MaxConns: maxConns})
 		if err != nil && fault.KindOf(err) != fault.Unavailable {
 			return nil, backoff.Permanent(err)
 		}

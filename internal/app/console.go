@@ -63,7 +63,9 @@ func newWeb(db *store.DB, group store.GroupInfo, cfg config.Config, server strin
 		Guard: w.guard, OpenID: newOpenID(cfg), OpenIDLabel: cfg.OIDC.Label,
 	})
 	w.guard.Page = w.console.Fail
-	w.routes = append(w.console.Routes(), api.New(api.Services{Access: s.access, Alerts: s.alerts, Documents: s.documents}, api.Options{Version: Version(), Log: log})...)
+	w.routes = append(w.console.Routes(), api.New(api.Services{
+		Overview: s.overview, Availability: s.availability, Access: s.access, Alerts: s.alerts, Documents: s.documents,
+	}, api.Options{Version: Version(), Log: log})...)
 	return w
 }
 
@@ -92,9 +94,9 @@ func (w *web) setUp(ctx context.Context, base string) (string, error) {
 	return fmt.Sprintf("%s/set-up?token=%s", base, token.Reveal()), nil
 }
 
-// openWeb makes this server's console and API.
-func (a *App) openWeb(ctx context.Context) {
-	a.web = newWeb(a.db, a.group, a.cfg, a.cfg.Server, a.log)
+// openWeb makes this process's console and API; server is "" where it is none.
+func (a *App) openWeb(ctx context.Context, server string) {
+	a.web = newWeb(a.db, a.group, a.cfg, server, a.log)
 	var err error
 	base := a.cfg.Console.Origin()
 	if base == "" {

@@ -29,7 +29,7 @@ func (a *App) begin(context.Context) error {
 	})
 	a.lastBeat.Store(time.Now().UnixNano())
 	metrics.Observe(a.registry, (*reader)(a))
-	a.openWeb(ctx)
+	a.openWeb(ctx, a.cfg.Server)
 	a.server = a.newServer()
 	a.server.RegisterOnShutdown(a.web.console.Close)
 

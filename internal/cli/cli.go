@@ -105,7 +105,7 @@ already or changed meanwhile, 5 not permitted, 6 database or server away (try ag
 		&cobra.Group{ID: "run", Title: "Run:"}, &cobra.Group{ID: "see", Title: "See and send:"},
 		&cobra.Group{ID: "change", Title: "Administer:"},
 	)
-	addAll(root, "run", newServe(c), newDemo(c))
+	addAll(root, "run", newServe(c), newConsole(c), newDemo(c))
 	addAll(root, "see", newStatus(c), newAlert(c), newSend(c))
 	addAll(root, "change", newConnector(c), newHA(c), newReconcile(c), newDB(c), newUser(c), newToken(c), newConfig(c))
 	root.AddCommand(newVersion(c))

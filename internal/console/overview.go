@@ -25,6 +25,7 @@ type overviewPage struct {
 	Pager      pager
 	Servers    []overview.Server
 	AllServers int
+	CanRemove  bool // never here: servers are removed on their own page
 }
 
 // overviewFilter is what the address asks for.

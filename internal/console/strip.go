@@ -203,6 +203,8 @@ func (d drawing) gaps() []stripBar {
 			next = d.x(d.h.Gaps[i+1].From)
 		}
 		switch {
+		case g.Planned && g.Length() < time.Second: // a mark is enough
+			free = max(free, x+w)
 		case x+w+labelMargin/2+width < next-labelMargin:
 			b.Label, b.LabelX, b.LabelAt = label, x+w+labelMargin/2, "start"
 			free = x + w + labelMargin/2 + width

@@ -97,6 +97,19 @@ func (s *Snapshot) Connector(name string) (Connector, bool) {
 	return s.Connectors[i], true
 }
 
+// Find returns the connectors whose name has the text in it, in any case, by
+// name; with attention only those that need a person.
+func (s *Snapshot) Find(text string, attention bool) []Connector {
+	var found []Connector
+	for _, c := range s.Connectors {
+		_, needs := c.Urgency()
+		if strings.Contains(c.Name, strings.ToLower(text)) && (needs || !attention) {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
 // Member returns the named server's place.
 func (c Connector) Member(server string) (Member, bool) {
 	i := slices.IndexFunc(c.Members, func(m Member) bool { return m.Server == server })
