@@ -48,7 +48,36 @@
 // confirmed claim or after its window, no two open windows for a link. After a
 // fair period without faults: nothing lost, one surviving ticket that the link
 // names, at the newest revision, notes complete and in order, one Active,
-// no claim left over. Explore visits every state of one small configuration of
-// the same pure functions; package teeth breaks each rule in turn and shows
-// which check notices.
+// no claim left over. No row of a removed server comes back, and none that is no
+// member takes a lease.
+//
+// # What is explored completely
+//
+// Explorer visits every state of three small configurations of the same pure
+// functions (explore_test.go), a state and its mirror image counting as one: two
+// servers, one link, two take-overs, one crash, one lost request or answer, writes
+// that are carried out a tick late, and pauses anywhere.
+//
+//   - one revision, a window of two ticks, four claims: 1,230,725 states
+//   - two revisions, a window of one tick, four claims: 2,995,850 states
+//   - a failover that loses commits instead of crash and loss, three claims:
+//     1,618,050 states
+//
+// Not covered by it, and left to the seeded schedules: notes, the way back, more
+// than one link, a third server, and what takes more than four claims, such as a
+// claim that was replaced in a history that was lost and is recorded in the next.
+//
+// # Many more schedules than CI runs
+//
+// The seeds 20,001 to 240,000 and some tens of thousands beyond were run once;
+// what they found is in regressions (replay_test.go). Two findings are open: both
+// ask for twins that were made by creates of unknown outcome, one of them beside a
+// database that lost its last commits. What a person says of a ticket that only later becomes
+// the survivor is dropped as a twin's word (seed 123837), and a link that has no
+// ticket takes a twin's word for its own until its ticket says something
+// (seed 278636). Neither loses nor doubles a ticket; the next word of the ticket
+// puts it right.
+//
+// Package teeth breaks each rule in turn and shows which check notices; TABLE.md
+// there has what it found.
 package sim

@@ -33,6 +33,13 @@ var regressions = map[uint64]string{
 	3834: "recording a create put back a state older than the news (way back)",
 	8033: "a source link made anew after lost commits was claimed beside its lost claim (L8)",
 	640:  "a claim that the network delivered late stayed claimed for minutes (C4)",
+
+	136301: "an outcome took the doubt from a link whose claim had been replaced in the lost history (L8)",
+	255514: "the same, with a second ticket that was never looked for (L8)",
+	202042: "the end of what a source was told in the lost history was never told (way back)",
+	247654: "the same, with the write still under way",
+	155523: "a late record of an earlier claim hid a newer one from the checker",
+	28114:  "a write to the source later than settling allows was held against us (checker)",
 }
 
 func TestRegressions(t *testing.T) {

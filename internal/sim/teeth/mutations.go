@@ -60,20 +60,25 @@ func (m mutation) checks(o *options) []check {
 	case o.units && len(out) > 0:
 		return out
 	case m.touches(storeDir):
-		return append(out, storeChecks()...)
+		return append(out, storeChecks(m.rule[0] == 'L')...)
 	}
 	scenes := check{name: "scenes", pkg: simPkg, run: "^TestScene", decisive: true}
-	states := check{name: "exploration", pkg: simPkg, run: "^TestExplore$", decisive: true}
-	schedules := check{name: "schedules", pkg: simPkg, run: "^TestSchedules$", decisive: true,
-		flags: []string{fmt.Sprintf("-sim.schedules=%d", o.schedules), "-sim.stop=1"}}
-	switch {
-	case m.rule[0] == 'L':
-		return append(out, scenes, schedules)
-	case units[path.Clean(alertDir)] || units[path.Clean(forwardDir)]:
-		return append(out, schedules, states)
-	default:
-		return append(out, schedules, scenes)
+	states := check{name: "exploration", pkg: simPkg, run: "^TestExplore$", decisive: true, last: true}
+	some, many := schedules(min(o.schedules, 1000)), schedules(o.schedules)
+	many.last = true
+	if m.rule[0] == 'L' {
+		return append(out, scenes, some, many)
 	}
+	if units[path.Clean(alertDir)] || units[path.Clean(forwardDir)] {
+		return append(out, some, many, states)
+	}
+	return append(out, some, scenes, many)
+}
+
+// schedules are so many seeded schedules, from the first seed on.
+func schedules(n int) check {
+	return check{name: "schedules", pkg: simPkg, run: "^TestSchedules$", decisive: true,
+		flags: []string{fmt.Sprintf("-sim.schedules=%d", n), "-sim.stop=1"}}
 }
 
 const simPkg = "internal/sim"
@@ -102,14 +107,20 @@ func (m mutation) touches(dir string) bool {
 	return slices.ContainsFunc(m.edits, func(e edit) bool { return strings.HasPrefix(e.file, dir) })
 }
 
-// storeChecks run the conformance suites on SQLite, which needs no server.
-func storeChecks() []check {
-	return []check{
-		{name: "hatest on SQLite", pkg: "internal/store", run: "^TestSQLiteCoordinatorConforms$", decisive: true},
-		{name: "storetest on SQLite", pkg: "internal/store/sqlite", run: "^TestConformance$", decisive: true},
-		{name: "store tests on SQLite", pkg: "internal/store", decisive: true,
-			run: "^Test(BeatAnswers|BeatIsA|OneOfMany|LeaseFollows|RemovedServer|DoubtFollows|Join|Memberships|Wish|RemoveServer).*$/^sqlite$"},
+// storeChecks run the conformance suites on SQLite, which needs no server: those
+// of the links for the rules of claims, of the rows of servers and leases for the
+// others, and at last all there is.
+func storeChecks(leases bool) []check {
+	links := check{name: "storetest on SQLite", pkg: "internal/store/sqlite", run: "^TestConformance$/^(claim|expire|record|mail|adopt)", decisive: true}
+	rows := check{name: "hatest on SQLite", pkg: "internal/store", run: "^TestSQLiteCoordinatorConforms$", decisive: true}
+	admin := check{name: "store tests on SQLite", pkg: "internal/store", decisive: true,
+		run: "^Test(BeatAnswers|BeatIsA|OneOfMany|LeaseFollows|RemovedServer|DoubtFollows|Join|Memberships|Wish|RemoveServer).*$/^sqlite$"}
+	all := links
+	all.run, all.last = "^TestConformance$", true
+	if leases {
+		return []check{rows, admin, links, all}
 	}
+	return []check{links, rows, admin, all}
 }
 
 // timing changes one of ha's waits.

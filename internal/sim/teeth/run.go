@@ -23,12 +23,14 @@ type check struct {
 	flags    []string
 	must     bool // it must notice; that another one does is not enough
 	decisive bool // having noticed, no further check is tried (without -all)
+	last     bool // tried only when nothing has noticed so far (or with -all)
 }
 
 func (c check) key() string { return strings.Join(append([]string{c.pkg, c.run}, c.flags...), " ") }
 
-// A check is bounded; a mutation that makes the tests hang was noticed. A
-// package's own tests are quick.
+// A check is bounded. A package's own tests are quick: a mutation that makes
+// them hang was noticed. The simulation takes as long as the machine lets it: that
+// it was not done in time says nothing.
 const (
 	checkLimit = 3 * time.Minute
 	unitLimit  = 45 * time.Second
@@ -99,7 +101,7 @@ func (o *options) runCheck(ctx context.Context, c check, overlay string) result 
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	flags := append([]string{"-test.run", c.run, "-test.failfast", "-test.timeout", (limit - 5*time.Second).String()}, c.flags...)
+	flags := append([]string{"-test.run", c.run, "-test.v", "-test.failfast", "-test.timeout", (limit - 5*time.Second).String()}, c.flags...)
 	run := exec.CommandContext(ctx, program, flags...)
 	run.Dir = filepath.Join(o.root, c.pkg)
 	var out bytes.Buffer
@@ -111,6 +113,10 @@ func (o *options) runCheck(ctx context.Context, c check, overlay string) result 
 	}
 	if !errors.As(err, &exit) {
 		return result{broken: err.Error()}
+	}
+	hangs := ctx.Err() != nil || strings.Contains(out.String(), "panic: test timed out")
+	if hangs && !strings.Contains(out.String(), "--- FAIL: ") {
+		return result{caught: !c.decisive, how: "hangs", text: head(out.String(), 4000)}
 	}
 	return result{caught: true, how: how(out.String(), time.Since(began)), text: head(out.String(), 4000)}
 }
