@@ -106,7 +106,8 @@
 //
 // # Limits of what is claimed here
 //
-// The send window must not be shortened for a term that may still be sending: a
+// What a source was told later than settling allows is not found again: sources
+// are told and never read. The send window must not be shortened for a term that may still be sending: a
 // tenure uses the shorter of its term's and its document's window for sending and
 // the longer for waiting, which covers one server that knows both. Somebody's
 // change of a ticket's state between our last poll and a read back after an

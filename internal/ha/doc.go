@@ -244,7 +244,8 @@
 //
 // L9 Removal. An Active that is no member hands over first
 // (TestL9ActiveThatIsNoMemberHandsOver); a heartbeat never inserts a row
-// (TestL9HeartbeatInsertsNoRow).
+// (TestL9HeartbeatInsertsNoRow); who was removed takes nothing, whatever it read
+// (hatest: "take-over is for members only"). The transition is Lease.Without.
 //
 // TestChaos throws all of it at a group at random; the simulation (package sim) does so
 // at length, with the claims.
