@@ -56,7 +56,10 @@ func (s *Service) Probe(ctx context.Context, who access.Principal, state State, 
 	defer cancel()
 	begun := time.Now()
 	err = adapter.Probe(ctx)
-	probe := Probe{Endpoint: label, OK: err == nil, Reached: true, Took: time.Since(begun), Message: "It answers and accepts the credentials."}
+	probe := Probe{Endpoint: label, OK: err == nil, Reached: true, Took: time.Since(begun), Message: "It answers."}
+	if doc.Remote.Token != "" || doc.Remote.Password != "" {
+		probe.Message = "It answers and accepts the credentials."
+	}
 	if err != nil {
 		f := remote.AsFailure(err)
 		probe.Reached, probe.Status, probe.Message = !f.Connect, f.Status, f.Msg
