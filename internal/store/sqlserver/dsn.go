@@ -85,8 +85,9 @@ func where(c msdsn.Config) string {
 
 // unreachable says why a first connection failed and what to do about it.
 func unreachable(err error, c msdsn.Config) error {
-	f := fault.Wrap(fault.Unavailable, err, "the database "+where(c)+" cannot be reached")
 	text := err.Error()
+	cause, _, _ := strings.Cut(text, "\n")
+	f := fault.Wrap(fault.Unavailable, err, "the database "+where(c)+" cannot be reached: "+cause)
 	switch {
 	case strings.Contains(text, "x509:") || strings.Contains(text, "server certificate"):
 		return fault.Wrap(fault.Unavailable, err, "the certificate of "+where(c)+" is not trusted: "+after(text, "x509: ")).
@@ -105,7 +106,7 @@ func unreachable(err error, c msdsn.Config) error {
 	if errors.Is(err, errLogin) {
 		return f.WithNext("the server took the connection and did not answer in time; is it SQL Server that listens there?")
 	}
-	return f
+	return f.WithNext("look at the host, the port and the server's network protocols; TCP/IP must be enabled")
 }
 
 // after returns what stands behind the last occurrence of a mark, else all.
