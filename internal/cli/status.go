@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tieline/internal/ha"
 	"tieline/internal/store"
 )
 
@@ -21,7 +22,8 @@ func newStatus(c *command) *cobra.Command {
 		Long: `Show each connector's servers in communication order, as the database has them: state,
 last heartbeat (by the database's clock), epoch, program version, the document version a
 server runs, and the backlog. REMARK says, as of the last heartbeat, why a server cannot
-run the document, what its probe of the remote system met, or that its breaker is open.
+run the document, what its probe of the remote system met, that its breaker is open, or
+that the database keeps no presence for it.
 
 When every server is off, the last Active is shown as Active until its lease has run
 out; the age of its heartbeat stands beside it.`,
@@ -119,14 +121,17 @@ func (s serverStatus) runs(current int64) string {
 }
 
 func (s serverStatus) remark() string {
+	var parts []string
 	switch {
 	case s.Reason != "":
-		return clip(s.Reason, 80)
+		parts = append(parts, s.Reason)
 	case !s.Eligible:
-		return "has not applied the document yet"
-	default:
-		return ""
+		parts = append(parts, "has not applied the document yet")
 	}
+	if !s.Presence && s.State != string(ha.Offline) {
+		parts = append(parts, "no presence: a crash is noticed by silence alone")
+	}
+	return clip(strings.Join(parts, "; "), 80)
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -48,6 +48,7 @@ type serverStatus struct {
 	Runs                int64     `json:"runs"` // document version
 	Eligible            bool      `json:"eligible"`
 	Reaches             bool      `json:"reaches"`
+	Presence            bool      `json:"presence"` // its end is noticed at once, not when heartbeats stay out
 	Reason              string    `json:"reason,omitempty"`
 }
 
@@ -91,6 +92,7 @@ func statusOf(group ha.Group, connector string, dead map[string]bool, b store.Ba
 			State:       string(ha.StateOf(group, connector, m.Server, dead)),
 			HeartbeatAt: s.HeartbeatAt, HeartbeatAgoSeconds: s.Silence.Seconds(),
 			Runs: m.Runs, Eligible: m.Eligible, Reaches: m.Reaches, Reason: m.Reason,
+			Presence: s.Presence != "",
 		}
 		if row.State == string(ha.Active) {
 			status.Active, row.Epoch = m.Server, lease.Epoch

@@ -27,7 +27,7 @@ type database struct {
 }
 
 // startDatabase starts a server by its script, which tells its URL in a variable.
-func startDatabase(t *testing.T, kind, variable string) *database {
+func startDatabase(t *testing.T, kind, variable string, args ...string) *database {
 	t.Helper()
 	script, err := filepath.Abs("../peers/" + kind + ".sh")
 	if err != nil {
@@ -37,7 +37,7 @@ func startDatabase(t *testing.T, kind, variable string) *database {
 	d := &database{t: t, kind: kind, script: script}
 	d.dir = filepath.Join(os.TempDir(), fmt.Sprintf("tieline-faults-%s-%d-%s", kind, os.Getpid(), name))
 	t.Cleanup(func() { d.run("destroy") })
-	for line := range strings.Lines(d.run("start")) {
+	for line := range strings.Lines(d.run("start", args...)) {
 		if value, ok := strings.CutPrefix(strings.TrimSpace(line), variable+"="); ok {
 			if d.url, err = url.Parse(strings.Trim(value, "'")); err != nil {
 				t.Fatal(err)
