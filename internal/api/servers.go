@@ -61,7 +61,7 @@ func registerServers(a *API, o *overview.Service, s *availability.Service) {
 		return pageByName(&in.PageInput, snapshot.Servers, func(v overview.Server) string { return v.Name }, showServer)
 	})
 	Register(a, huma.Operation{
-		OperationID: "refresh-servers", Method: http.MethodPost, Path: "/servers/refresh", Summary: "Ask every server for a heartbeat now", Tags: tags,
+		OperationID: "refresh", Method: http.MethodPost, Path: "/refresh", Summary: "Ask every server for a heartbeat now", Tags: tags,
 	}, access.View, func(ctx context.Context, _ *struct{}) (*refreshedOutput, error) {
 		snapshot, silent, err := o.Refresh(ctx)
 		if err != nil {

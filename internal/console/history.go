@@ -16,7 +16,6 @@ import (
 	"tieline/internal/service/availability"
 	"tieline/internal/service/documents"
 	"tieline/internal/service/overview"
-	"tieline/internal/store"
 )
 
 // historyPage is a history: of one connector, with its strip and the documents'
@@ -141,7 +140,7 @@ func lineOf(l availability.Line) historyLine {
 }
 
 // eventWords says what happened, with the shape of the state that came of it.
-func eventWords(e store.AvailabilityEvent) (what string, shape ha.State, mark string) {
+func eventWords(e availability.Event) (what string, shape ha.State, mark string) {
 	switch {
 	case e.Reason == "joined":
 		return e.To + " joined the communication order", "", ""
@@ -182,7 +181,7 @@ func releaseWords(r ha.Reason) string {
 	}
 }
 
-func takeWords(e store.AvailabilityEvent) string {
+func takeWords(e availability.Event) string {
 	from := e.From
 	if from == "" {
 		from = "the Active before"

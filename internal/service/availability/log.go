@@ -10,12 +10,15 @@ import (
 	"tieline/internal/store"
 )
 
+// Event is a change of who is Active, or of who may be.
+type Event = store.AvailabilityEvent
+
 // Line is one line of a history: a change of availability, or of a document.
 type Line struct {
 	At        time.Time
 	Connector string
 	Who       string // "" = a server of itself
-	Event     *store.AvailabilityEvent
+	Event     *Event
 	Document  *store.StoredDocument
 	Previous  *store.StoredDocument // the version before; nil = there is none, or it was not read
 }
