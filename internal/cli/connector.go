@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tieline/internal/access"
 	"tieline/internal/app"
 	"tieline/internal/connector"
 	"tieline/internal/fault"
@@ -94,6 +95,7 @@ func (c *command) saveDocument(ctx context.Context, db *store.DB, text []byte, b
 	if err != nil {
 		return store.StoredDocument{}, err
 	}
+	access.Remark(ctx, "version %d of connector %s", saved.Version, saved.Connector)
 	db.Wake(ctx, store.TopicDocuments)
 	return saved, nil
 }

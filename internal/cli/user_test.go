@@ -115,7 +115,7 @@ func TestChangesAreAudited(t *testing.T) {
 			t.Errorf("entry %+v, want %+v by tester", e, want)
 		}
 	}
-	if all[0].Detail != "as admin" || all[1].Detail == "" {
-		t.Errorf("details %q and %q", all[0].Detail, all[1].Detail)
+	if all[0].Detail != "as admin" || all[1].Detail == "" || all[2].Detail != "version 1 of connector desk" {
+		t.Errorf("details %q, %q and %q", all[0].Detail, all[1].Detail, all[2].Detail)
 	}
 }

@@ -81,3 +81,18 @@ func (p auditPage) Filtered() bool {
 func (auditPage) Outcomes() []access.Outcome {
 	return []access.Outcome{access.Done, access.Refused, access.Failed}
 }
+
+// Way says how somebody proved who they are.
+func (auditPage) Way(via string) string {
+	switch via {
+	case access.ViaSession:
+		return "by password"
+	case access.ViaOIDC:
+		return "by OpenID"
+	case access.ViaToken:
+		return "by API token"
+	case access.ViaCLI:
+		return "at the command line"
+	}
+	return ""
+}
