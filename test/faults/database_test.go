@@ -37,17 +37,24 @@ func startDatabase(t *testing.T, kind, variable string, args ...string) *databas
 	d := &database{t: t, kind: kind, script: script}
 	d.dir = filepath.Join(os.TempDir(), fmt.Sprintf("tieline-faults-%s-%d-%s", kind, os.Getpid(), name))
 	t.Cleanup(func() { d.run("destroy") })
-	for line := range strings.Lines(d.run("start", args...)) {
+	d.url = urlIn(t, d.run("start", args...), variable)
+	return d
+}
+
+// urlIn is the URL that a script told in a variable.
+func urlIn(t *testing.T, told, variable string) *url.URL {
+	t.Helper()
+	for line := range strings.Lines(told) {
 		if value, ok := strings.CutPrefix(strings.TrimSpace(line), variable+"="); ok {
-			if d.url, err = url.Parse(strings.Trim(value, "'")); err != nil {
+			u, err := url.Parse(strings.Trim(value, "'"))
+			if err != nil {
 				t.Fatal(err)
 			}
+			return u
 		}
 	}
-	if d.url == nil {
-		t.Fatalf("%s.sh told no %s", kind, variable)
-	}
-	return d
+	t.Fatalf("the script told no %s:\n%s", variable, told)
+	return nil
 }
 
 func (d *database) run(verb string, args ...string) string {

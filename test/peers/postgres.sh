@@ -4,6 +4,8 @@
 #   PG_PORT=n      port (else a free one of PEER_PORT_MIN..PEER_PORT_MAX)
 #   PG_CONF="..."  lines to add to postgresql.conf (default: fsync off, throwaway)
 #   PG_DB=name     database to create (default tieline)
+# standby DIR OF     a streaming standby, in DIR, of the running instance in OF; PG_SYNC=1 makes OF wait for it
+# promote DIR        makes a standby the primary
 # restart [dir] [smart|fast|immediate]; kill = SIGKILL of all its processes (crash); pause/resume = SIGSTOP/SIGCONT.
 # stop keeps the data (start brings it back); destroy = stop and remove dir.
 set -euo pipefail
@@ -57,6 +59,40 @@ PG_URL='postgres://postgres@127.0.0.1:$port/$db?sslmode=disable'
 E
   print_env
 }
+standby() {
+  local of=$1 port from i=0 sql="select 1 from pg_stat_replication where state = 'streaming'"
+  [ -s "$of/env" ] || die "no instance in $of"
+  from=$(cat "$of/port")
+  mkdir -p "$DIR/log" "$DIR/sock"
+  port=${PG_PORT:-$(free_port)}
+  echo "$port" >"$DIR/port"
+  [ "$(id -u)" != 0 ] || chown -R postgres "$DIR"
+  chmod 755 "$DIR"
+  pg $BIN/pg_basebackup -h "$of/sock" -p "$from" -U postgres -D "$DIR/data" -c fast -X stream -R >"$DIR/log/basebackup.log" 2>&1 ||
+    { cat "$DIR/log/basebackup.log" >&2; die "pg_basebackup failed"; }
+  printf "port = %s\nunix_socket_directories = '%s'\n" "$port" "$DIR/sock" >>"$DIR/data/postgresql.conf"
+  up
+  sed "s|^PG_DIR=.*|PG_DIR=$DIR|; s|^PG_PORT=.*|PG_PORT=$port|; s|^PG_SOCK=.*|PG_SOCK=$DIR/sock|; s|127.0.0.1:$from|127.0.0.1:$port|" "$of/env" >"$DIR/env"
+  if [ -n "${PG_SYNC:-}" ]; then
+    sql_in "$of" "alter system set synchronous_standby_names = '*'" "select pg_reload_conf()" >/dev/null
+    sql="select 1 from pg_stat_replication where sync_state in ('sync', 'quorum')"
+  fi
+  until sql_in "$of" "$sql" | grep -q 1; do
+    i=$((i + 1)); [ $i -le 150 ] || die "the standby does not stream (log: $DIR/log/postgres.log)"
+    sleep 0.2
+  done
+  print_env
+}
+sql_in() { # DIR STATEMENT...
+  local dir=$1 s args=(); shift
+  for s; do args+=(-c "$s"); done
+  pg psql -h "$dir/sock" -p "$(cat "$dir/port")" -U postgres -XAtq "${args[@]}"
+}
+promote() {
+  pg $BIN/pg_ctl -D "$DIR/data" -w -t 30 -s promote >/dev/null
+  # where the primary's settings came along, it waits for nobody
+  sql_in "$DIR" "alter system reset synchronous_standby_names" "select pg_reload_conf()" >/dev/null
+}
 cont() { local p; p=$(pgpid) || return 0; for c in $(kids "$p") "$p"; do kill -CONT "$c" 2>/dev/null || true; done; }
 stop() { # pg_ctl keeps the data; a stopped (paused) cluster is woken first
   local p; p=$(pgpid) || { rm -f "$DIR/pid"; return 0; }
@@ -67,6 +103,8 @@ stop() { # pg_ctl keeps the data; a stopped (paused) cluster is woken first
 cmd=${1:-}; setdir "${2:-}"
 case $cmd in
   start) start ;;
+  standby) ensure_pkgs postgresql-15; standby "${3:?the folder of the primary}" ;;
+  promote) pgpid >/dev/null || die "not running"; promote ;;
   stop) stop ;;
   destroy) stop immediate; rm -rf "$DIR" ;;
   restart) [ -s "$DIR/env" ] || die "no instance in $DIR"; stop "${3:-fast}"; up; print_env ;;
@@ -75,5 +113,5 @@ case $cmd in
   kill) p=$(pgpid) || die "not running"; k=$(kids "$p"); kill -KILL "$p" $k 2>/dev/null || true; sleep 0.2; rm -f "$DIR/pid" "$DIR/data/postmaster.pid" "$DIR"/sock/.s.PGSQL.*.lock ;; # (a zombie not yet reaped by pid 1 would count as alive)
   status) pgpid >/dev/null && echo running || { echo stopped; exit 3; } ;;
   env) print_env ;;
-  *) sed -n '2,8p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,10p' "$0" >&2; exit 2 ;;
 esac
