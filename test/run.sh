@@ -14,6 +14,7 @@
 # A server that cannot be started fails the run; nothing is skipped but the
 # suites on engines that cannot be installed here, which the end of the run names.
 set -euo pipefail
+origin=$PWD
 cd "$(dirname "$0")/.."
 steps=("$@")
 [ ${#steps[@]} -gt 0 ] || steps=(static cross unit sim fuzz faults browser demo)
@@ -127,8 +128,10 @@ browser() {
 # Draws what SQLite shows; the pages are the same on every database.
 screenshots() {
 	chromium
-	heading "screenshots in $1"
-	go test -count=1 -timeout 8m ./test/browser -run '^TestScreenshots$' -screenshots "$(realpath -m "$1")"
+	local dir
+	dir=$(cd "$origin" && realpath -m "$1")
+	heading "screenshots in $dir"
+	go test -count=1 -timeout 8m ./test/browser -run '^TestScreenshots$' -screenshots "$dir"
 }
 
 soak() {
