@@ -24,7 +24,7 @@ export CGO_ENABLED=0
 
 cleanup() {
 	local peer
-	for peer in postgres mariadb alertmanager rt; do
+	for peer in pgbouncer postgres mariadb alertmanager rt; do
 		[ ! -d "$work/$peer" ] || test/peers/$peer.sh destroy "$work/$peer" >/dev/null 2>&1 || true
 	done
 	rm -rf "$work"
@@ -48,6 +48,9 @@ peers() {
 	out=$(test/peers/postgres.sh start "$work/postgres")
 	eval "$out"
 	export TIELINE_TEST_POSTGRES_URL=$PG_URL TIELINE_TEST_POSTGRES_SCRIPT="$PWD/test/peers/postgres.sh"
+	out=$(test/peers/pgbouncer.sh start "$work/pgbouncer" "$PG_URL")
+	eval "$out"
+	export TIELINE_TEST_PGBOUNCER_URL=$BOUNCER_URL
 	out=$(test/peers/mariadb.sh start "$work/mariadb")
 	eval "$out"
 	export TIELINE_TEST_MARIADB_URL=$MARIADB_URL
