@@ -6,7 +6,7 @@ import (
 )
 
 func TestCheckTriesWhatCoordinationNeeds(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		join(t, db, "north")
 		lines, err := db.Check(t.Context())

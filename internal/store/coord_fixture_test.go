@@ -18,8 +18,16 @@ import (
 // postgresURL is where the tests find a PostgreSQL server.
 const postgresURL = "TIELINE_TEST_POSTGRES_URL"
 
-// onBoth runs a test on a fresh database of each engine; url opens it again.
-func onBoth(t *testing.T, f func(t *testing.T, url string)) {
+// onEach runs a test on a fresh database of each engine; url opens it again.
+func onEach(t *testing.T, f func(t *testing.T, url string)) {
+	t.Run("sqlite", func(t *testing.T) { f(t, freshSQLite(t)) })
+	t.Run("postgres", func(t *testing.T) { f(t, freshPostgres(t)) })
+	t.Run("mariadb", func(t *testing.T) { f(t, freshMariaDB(t)) })
+}
+
+// onTelling does the same on the engines that carry wake-ups themselves; how the
+// others are nudged is in nudged_test.go.
+func onTelling(t *testing.T, f func(t *testing.T, url string)) {
 	t.Run("sqlite", func(t *testing.T) { f(t, freshSQLite(t)) })
 	t.Run("postgres", func(t *testing.T) { f(t, freshPostgres(t)) })
 }

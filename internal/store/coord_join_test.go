@@ -31,7 +31,7 @@ func refused(t *testing.T, what string, err error, kind fault.Kind, words ...str
 }
 
 func TestJoinKeepsGroupsApart(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		join(t, db, "north")
 		if g, err := db.Group(t.Context()); err != nil || g.Name != "plant" {
@@ -48,7 +48,7 @@ func TestJoinKeepsGroupsApart(t *testing.T) {
 }
 
 func TestJoinNeedsHighAvailabilityToShare(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		addConnector(t, db, "desk")
 		addConnector(t, db, "pager")
@@ -71,7 +71,7 @@ func TestJoinNeedsHighAvailabilityToShare(t *testing.T) {
 }
 
 func TestJoinRefusesASecondLiveProcess(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		addConnector(t, db, "desk")
 		join(t, db, "north")
@@ -114,7 +114,7 @@ func TestJoinRefusesASecondLiveProcess(t *testing.T) {
 }
 
 func TestJoinWithoutPresenceTrustsHeartbeats(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		join(t, db, "north")
 		s := openSession(t, db, "north")
@@ -133,7 +133,7 @@ func TestJoinWithoutPresenceTrustsHeartbeats(t *testing.T) {
 }
 
 func TestJoinOfOneNameAtOnceLetsOneIn(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		errs := make([]error, 4)
 		var all sync.WaitGroup
 		for i := range errs {
@@ -160,7 +160,7 @@ func TestJoinOfOneNameAtOnceLetsOneIn(t *testing.T) {
 }
 
 func TestMembershipsFollowTheConnectors(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		addConnector(t, db, "desk")
 		join(t, db, "a", "desk", "later")
@@ -186,7 +186,7 @@ func TestMembershipsFollowTheConnectors(t *testing.T) {
 }
 
 func TestMoveKeepsPositionsUnique(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		addConnector(t, db, "desk")
 		names := []string{"a", "b", "c", "d"}
@@ -242,7 +242,7 @@ func eligible(t *testing.T, db *DB, server, connector string) ha.Session {
 }
 
 func TestWishNamesWhoCan(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		addConnector(t, db, "desk")
 		for _, name := range []string{"a", "b", "c", "d"} {
@@ -270,7 +270,7 @@ func TestWishNamesWhoCan(t *testing.T) {
 }
 
 func TestRemoveServerSwitchesOverFirst(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		addConnector(t, db, "desk")
 		join(t, db, "a")
@@ -303,7 +303,7 @@ func TestRemoveServerSwitchesOverFirst(t *testing.T) {
 }
 
 func TestRemoveServerThatDiedAsActive(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		addConnector(t, db, "desk")
 		join(t, db, "a")
@@ -324,7 +324,7 @@ func TestRemoveServerThatDiedAsActive(t *testing.T) {
 }
 
 func TestHeartbeatAgeIsTheDatabases(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		join(t, db, "a")
 		run(t, db, "UPDATE server SET heartbeat_at = heartbeat_at - 3600000000")

@@ -97,7 +97,7 @@ type awaited struct {
 }
 
 func TestWaitersAreGrantedWhenTheHolderIsKilled(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		for range 3 {
 			holder, name := startHolder(t, url)
@@ -128,7 +128,7 @@ func TestWaitersAreGrantedWhenTheHolderIsKilled(t *testing.T) {
 }
 
 func TestPresenceEndsWithItsSession(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		s := openSession(t, db, "north")
 		held, answer := await(t.Context(), db.Coordinator(), s.Presence())
@@ -152,7 +152,7 @@ func TestPresenceEndsWithItsSession(t *testing.T) {
 }
 
 func TestAwaitEndsWithItsContext(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		s := openSession(t, db, "north")
 		ctx, cancel := context.WithCancel(t.Context())
@@ -172,7 +172,7 @@ func TestAwaitEndsWithItsContext(t *testing.T) {
 }
 
 func TestAwaitRefusesAForeignName(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		for _, name := range []string{"", "../../etc/passwd", "UPPERCASE", strings.Repeat("x", 65)} {
 			if err := db.Coordinator().Await(t.Context(), name, func() {}); err == nil {

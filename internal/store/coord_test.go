@@ -16,7 +16,7 @@ import (
 )
 
 func TestBeatAnswersWithWhatItWrote(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		addConnector(t, db, "desk")
 		addConnector(t, db, "pager")
@@ -70,7 +70,7 @@ func TestBeatAnswersWithWhatItWrote(t *testing.T) {
 }
 
 func TestBeatIsACompareAndSwap(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		join(t, db, "north")
 		s := openSession(t, db, "north")
@@ -95,7 +95,7 @@ func TestBeatIsACompareAndSwap(t *testing.T) {
 }
 
 func TestOneOfManyTakesTheLease(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		addConnector(t, db, "desk")
 		names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
@@ -138,7 +138,7 @@ func TestOneOfManyTakesTheLease(t *testing.T) {
 }
 
 func TestLeaseFollowsTheModel(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		addConnector(t, db, "desk")
 		join(t, db, "north")
@@ -197,7 +197,7 @@ func TestLeaseFollowsTheModel(t *testing.T) {
 }
 
 func TestRemovedServerTakesNothing(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		addConnector(t, db, "desk")
 		join(t, db, "north")
@@ -217,7 +217,7 @@ func TestRemovedServerTakesNothing(t *testing.T) {
 }
 
 func TestDoubtFollowsTheModel(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		addConnector(t, db, "desk")
 		addConnector(t, db, "pager")

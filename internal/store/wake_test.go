@@ -59,7 +59,7 @@ func drain(heard <-chan string) {
 }
 
 func TestWakeReachesOtherProcesses(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onTelling(t, func(t *testing.T, url string) {
 		here, there := open(t, url), open(t, url)
 		mine, theirs := listen(t, here), listen(t, there)
 		until(t, there, "ready", mine)
@@ -87,7 +87,7 @@ func TestWakeReachesOtherProcesses(t *testing.T) {
 }
 
 func TestTakeOverWakesEverybody(t *testing.T) {
-	onBoth(t, func(t *testing.T, url string) {
+	onTelling(t, func(t *testing.T, url string) {
 		here, there := open(t, url), open(t, url)
 		addConnector(t, here, "desk")
 		join(t, here, "north")
@@ -148,7 +148,7 @@ func TestWakeFileStartsAnewAndIsFollowed(t *testing.T) {
 // processes starts anew again and again.
 func TestNoWakeUpIsLost(t *testing.T) {
 	const wakers, each = 3, 400
-	onBoth(t, func(t *testing.T, url string) {
+	onTelling(t, func(t *testing.T, url string) {
 		dbs := make([]*DB, wakers)
 		heard := make([]<-chan string, wakers)
 		for i := range dbs {

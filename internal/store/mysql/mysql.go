@@ -59,6 +59,7 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 	}
 	e := theEngine(where(c), f, db)
 	e.Coordination, e.GroupQuery = coordinator, GroupQuery
+	e.Inspect = inspector{db: db, flavour: f, coordinator: coordinator}.inspect()
 	return e, nil
 }
 
