@@ -55,6 +55,9 @@ func seenOf(r *http.Request) (documents.Seen, error) {
 func (c *Console) saveTab(tab string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		back := connectorURL(r.PathValue("connector")) + "/" + tab
+		if chosen := r.PostFormValue("alert"); chosen != "" { // the preview goes on with the same alert
+			back += "?" + url.Values{"alert": {chosen}}.Encode()
+		}
 		state, changed, err := c.saveForm(r)
 		switch {
 		case err != nil:

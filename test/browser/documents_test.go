@@ -107,7 +107,7 @@ func twoPeople(t *testing.T, s *site) {
 	ann.sees("Saved in the draft")
 	bob.fill("What the remote system is told for critical", "urgent")
 	bob.press("Save in the draft")
-	bob.sees("Two changes at once", operator.name+" changed the document of shop", "both can be kept", "+severity", "default: low")
+	bob.sees("Two changes at once", operator.name+" changed the document of shop", "both can be kept", "default: low")
 	bob.accessible()
 	bob.press("Merge both")
 	bob.sees("Saved in the draft")
@@ -179,20 +179,23 @@ func remoteServers(t *testing.T, s *site) {
 	}
 	p.fill("Requests per second", "fast")
 	p.submit("Save in the draft")
-	p.sees("1 problem has to be mended", "Expected a number")
+	p.sees("1 problem has to be mended", "expected a number")
 	p.accessible()
 	p.fill("Requests per second", "50")
 	p.submit("Save in the draft")
 	p.submit("Remove " + second)
 	p.open("/connectors/shop/draft")
-	p.sees("It says the same as the current version.")
+	p.sees("Nothing is wrong with it.")
+	p.misses("remote.endpoints", "limits.rate")
 	p.submit("Discard the draft")
 }
 
 func sourcesTab(t *testing.T, s *site) {
 	p := s.signIn(t, admin)
 	p.open("/connectors/shop/sources")
-	p.sees("Matches 3 of the newest 3 stored alerts", "Last alert", s.Servers[0].URL+"/v1/sources/shop")
+	p.sees("Matches 3 of the newest 3 stored alerts", "Last alert")
+	p.press("How to point the source here")
+	p.sees("curl " + s.Servers[0].URL + "/v1/sources/shop")
 	p.fill("Expression", `severity == "critical"`)
 	p.sees("Matches 1 of the newest 3 stored alerts")
 	p.fill("Expression", `severity ==`)
@@ -208,8 +211,6 @@ func sourcesTab(t *testing.T, s *site) {
 	if got := evaluate[string](p, `document.getElementById("f-sources-0--token").value`); got != "env:SHOP_TOKEN" || len(token) < 40 {
 		t.Errorf("the document refers to %q, the token is %q", got, token)
 	}
-	p.fill("Name", "am-web") // of the first source; its name leads to its own
-	p.fill("Name", "shop")
 	if evaluate[bool](p, fmt.Sprintf("document.body.innerHTML.includes(%q)", token)) {
 		t.Error("the token is on the page again")
 	}
@@ -232,7 +233,10 @@ func previews(t *testing.T, s *site) {
 	p.fill("A further field", "Team")
 	p.fill("Template", `{{ .Labels.team | default "nobody" }}`)
 	p.submit("Save in the draft")
-	p.sees("Saved in the draft", "Team", "web")
+	p.sees("Saved in the draft", "Team", "disk of db1 is full!")
+	if got := evaluate[string](p, `document.getElementById("f-fields-Team-preview").textContent`); got != "web" {
+		t.Errorf("Team comes to %q for the alert that was chosen", got)
+	}
 	p.open("/connectors/shop/draft")
 	p.sees("fields.subject", "fields.Team")
 	p.submit("Discard the draft")
