@@ -53,8 +53,11 @@ func (s *Service) SetUp(ctx context.Context, token, name, password string) (Acco
 		return Account{}, err
 	}
 	made, good, err := s.store.SetUp(ctx, hashOf(token), a)
-	if err == nil && !good {
+	switch {
+	case err != nil:
+		return Account{}, err
+	case !good:
 		return Account{}, errSetUp
 	}
-	return made, err
+	return made, s.store.SignedIn(ctx, made.Name) // who set it up is signed in
 }

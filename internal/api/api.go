@@ -80,7 +80,7 @@ func newAPI(o Options) *API {
 	c.Servers = []*huma.Server{{URL: Prefix}}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token":   {Type: "http", Scheme: "bearer", Description: `An API token: made at /settings/tokens or by "tieline token create".`},
-		"session": {Type: "apiKey", In: "cookie", Name: "tieline-session", Description: "A signed-in browser. Changes also need the header X-CSRF-Token."},
+		"session": {Type: "apiKey", In: "cookie", Name: "tieline-session", Description: "A signed-in browser; the cookie's name ends with the beginning of the management group's id. Changes also need the header X-CSRF-Token."},
 	}
 	a.huma = humago.NewWithPrefix(collector{a}, Prefix, c)
 	return a

@@ -62,13 +62,13 @@ func registerTokens(a *API, s *access.Service) {
 		DefaultStatus: http.StatusCreated, Errors: []int{http.StatusBadRequest, http.StatusConflict},
 	}, access.Administer, func(ctx context.Context, in *newToken) (*createdToken, error) {
 		who, _ := access.From(ctx)
-		access.Remark(ctx, "%s as %s for %d days", in.Body.Name, in.Body.Role, in.Body.Days)
 		t, text, err := s.CreateToken(ctx, access.NewToken{
 			Name: in.Body.Name, Role: access.Role(in.Body.Role), Valid: time.Duration(in.Body.Days) * 24 * time.Hour, Who: who.Name,
 		})
 		if err != nil {
 			return nil, err
 		}
+		access.Remark(ctx, "%s as %s until %s", t.Name, t.Role, t.ExpiresAt.Format(time.DateOnly))
 		return &createdToken{CreatedToken{showToken(t), text.Reveal()}}, nil
 	})
 	Register(a, huma.Operation{

@@ -28,7 +28,7 @@ var openToAll = []string{
 // sender's own, or only ask the servers for a sign of life.
 var ownMatters = []string{
 	"POST /theme", "POST /sign-out", "POST /settings/password", "POST /settings/password/sign-out",
-	"POST /servers/refresh", "POST /connectors/{connector}/refresh", "POST /api/v1/servers/refresh",
+	"POST /servers/refresh", "POST /connectors/{connector}/refresh", "POST /api/v1/refresh",
 }
 
 // wall is the console and API of a database, and the accounts that try them.

@@ -81,7 +81,7 @@ func newTokenCreate(c *command) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			access.Remark(cmd.Context(), "as %s for %d days", t.Role, days)
+			access.Remark(cmd.Context(), "as %s until %s", t.Role, stamp(t.ExpiresAt))
 			view := struct {
 				tokenView
 				Token string `json:"token"`

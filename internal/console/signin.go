@@ -79,6 +79,7 @@ func (c *Console) signInForm(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		http.Redirect(w, r, localPath(next), http.StatusSeeOther)
 	case kind == fault.Unauthorized || kind == fault.TooMany:
+		access.Remark(r.Context(), "%s", guard.ProblemOf(err).Detail)
 		c.renderSignIn(w, r, kind.Status(), signInPage{Name: name, Next: next, Problem: capital(fault.Message(err)) + "."})
 	default:
 		c.fail(w, r, err)
@@ -133,6 +134,7 @@ func (c *Console) openIDBack(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		c.Log.WarnContext(r.Context(), "a sign-in by OpenID failed", "err", err)
+		access.Remark(r.Context(), "%s", guard.ProblemOf(err).Detail)
 		c.fail(w, r, err)
 		return
 	}

@@ -113,7 +113,7 @@ func (v *visit) refuse(r *http.Request, err error) {
 		return
 	}
 	if kind == fault.Unauthorized || kind == fault.Forbidden {
-		v.record(r, access.Refused, fault.Message(err))
+		v.record(r, access.Refused, ProblemOf(err).Detail)
 	}
 	v.fail(v.w, r, err)
 }
