@@ -13,6 +13,10 @@
 // waiting. READ_COMMITTED_SNAPSHOT may be on (Azure's default, and advised) or
 // off.
 //
+// The history's name (rule L8) changes with every RESTORE and when an
+// availability group's other replica takes over. It does not when the files, the
+// volume or the machine are set back beneath the server.
+//
 // SQL Server ends no transaction because its client is silent. What a process
 // that is frozen inside one keeps locked, others skip (claims), or wait 5 s for
 // and fail (Busy); no lease is among it, as coordination's transactions are one

@@ -128,10 +128,7 @@ const saveLeaseText = `INSERT INTO lease (connector, epoch, beat, server, boot, 
 SELECT $1, 0, 0, N'', N'', 0, N'', N'', [identity], $2 FROM history
 WHERE NOT EXISTS (SELECT 1 FROM lease WHERE lease.connector = $1)`
 
-const detailText = `SELECT link.alert_id, link.connector, link.side, link.stage, link.ticket, link.ticket_url, link.twins,
-	link.told, link.delivered, link.notes_delivered, link.attempts, link.failure, link.parked, link.skipped,
-	link.wanted, link.notes_wanted, link.heard, link.claim_id, link.claim_epoch, link.hold_epoch, link.hold_until,
-	link.evidence, link.due_at, link.not_before, link.created_at, link.changed_at, link.delivered_at,
+var detailText = `SELECT ` + of("link", linkNames) + `,
 	CASE WHEN link.claim_id IS NULL THEN N'' ELSE COALESCE(
 	(SELECT lease.server FROM lease WHERE lease.connector = link.connector AND lease.epoch = link.claim_epoch),
 	(SELECT TOP (1) e.to_server FROM availability_event AS e WHERE e.connector = link.connector AND e.epoch = link.claim_epoch

@@ -1,26 +1,27 @@
 package sqlserver
 
-// columns of an alert that is locked, in the store's order.
-const lockedAlert = `inserted.id, inserted.source, inserted.source_key, inserted.status, inserted.revision, inserted.seen,
-	inserted.starts_at, inserted.ends_at, inserted.body, inserted.accepted_at, inserted.changed_at, inserted.accepted_by,
-	inserted.previous, inserted.generation`
+// alertNames are an alert's columns in the store's order.
+var alertNames = []string{
+	"id", "source", "source_key", "status", "revision", "seen", "starts_at", "ends_at", "body", "accepted_at", "changed_at",
+	"accepted_by", "previous", "generation",
+}
 
 // Rows are locked by updating them with what they have: a hint (UPDLOCK) would
 // do for SQL Server itself, but servers that speak its language ignore hints,
 // and an update answers the newest version of the row under
 // READ_COMMITTED_SNAPSHOT too.
-const (
+var (
 	// latestText finds keys by their hash: an index takes 1,700 bytes, a key may
 	// have 2,048; and = does not tell "a" from "a ".
 	latestText = `UPDATE alert SET seen = alert.seen
-OUTPUT ` + lockedAlert + `
+OUTPUT ` + of("inserted", alertNames) + `
 FROM input
 JOIN alert ON alert.source = input.source
   AND alert.latest_hash = CAST(HASHBYTES('SHA2_256', input.source_key) AS binary(32)) AND alert.latest_key IS NOT NULL
 OPTION (FORCE ORDER, LOOP JOIN)`
 
 	lockAlertsText = `UPDATE alert SET seen = alert.seen
-OUTPUT ` + lockedAlert + `
+OUTPUT ` + of("inserted", alertNames) + `
 FROM input
 JOIN alert ON alert.id = input.id
 OPTION (FORCE ORDER, LOOP JOIN)`

@@ -1,11 +1,21 @@
 package sqlserver
 
-const lockLinksText = `UPDATE link SET changed_at = link.changed_at
-OUTPUT @now, inserted.alert_id, inserted.connector, inserted.side, inserted.stage, inserted.ticket, inserted.ticket_url,
-	inserted.twins, inserted.told, inserted.delivered, inserted.notes_delivered, inserted.attempts, inserted.failure,
-	inserted.parked, inserted.skipped, inserted.wanted, inserted.notes_wanted, inserted.heard, inserted.claim_id,
-	inserted.claim_epoch, inserted.hold_epoch, inserted.hold_until, inserted.evidence, inserted.due_at,
-	inserted.not_before, inserted.created_at, inserted.changed_at, inserted.delivered_at
+import "strings"
+
+// linkNames are a link's columns in the store's order.
+var linkNames = []string{
+	"alert_id", "connector", "side", "stage", "ticket", "ticket_url", "twins", "told", "delivered", "notes_delivered",
+	"attempts", "failure", "parked", "skipped", "wanted", "notes_wanted", "heard", "claim_id", "claim_epoch", "hold_epoch",
+	"hold_until", "evidence", "due_at", "not_before", "created_at", "changed_at", "delivered_at",
+}
+
+// of lists columns of a table, or of what an update made of its rows ("inserted").
+func of(table string, names []string) string {
+	return table + "." + strings.Join(names, ", "+table+".")
+}
+
+var lockLinksText = `UPDATE link SET changed_at = link.changed_at
+OUTPUT @now, ` + of("inserted", linkNames) + `
 FROM input
 JOIN link ON link.alert_id = input.alert_id AND link.connector = input.connector AND link.side = input.side
 OPTION (FORCE ORDER, LOOP JOIN)`
