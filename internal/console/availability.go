@@ -265,8 +265,7 @@ func (c *Console) askSettings(w http.ResponseWriter, r *http.Request, typed *set
 // moveServer moves a server in the order: the buttons send -1 and 1, a drag how far.
 func (c *Console) moveServer(w http.ResponseWriter, r *http.Request) {
 	name, server := r.PathValue("connector"), r.PostFormValue("server")
-	values := r.PostForm["by"]
-	by, err := strconv.Atoi(values[max(0, len(values)-1):][0])
+	by, err := strconv.Atoi(r.PostFormValue("by"))
 	if err != nil {
 		c.fail(w, r, fault.New(fault.Invalid, "the form does not say how far to move"))
 		return

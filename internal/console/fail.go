@@ -75,7 +75,10 @@ func failTitle(kind fault.Kind) string {
 
 // nextStep ends a next step as a sentence ends.
 func nextStep(f *fault.Error) string {
-	next := capital(f.Next)
+	next := f.Next
+	if !strings.HasPrefix(next, "tieline ") { // a command is written as it is typed
+		next = capital(next)
+	}
 	if next != "" && !strings.ContainsAny(next[len(next)-1:], ".!?") {
 		next += "."
 	}

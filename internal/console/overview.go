@@ -43,7 +43,7 @@ type overviewRow struct {
 
 // How much one page of the overview shows.
 const (
-	overviewRows      = 40
+	overviewRows      = 24
 	overviewAttention = 8
 	overviewServers   = 12
 )

@@ -1,0 +1,88 @@
+//go:build unix
+
+package console_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// heaviest is what a page may weigh, in bytes.
+const heaviest = 100_000
+
+// overviewPages are the pages that show many things at once.
+var overviewPages = []string{"/", "/?show=attention", "/connectors/desk", "/servers", "/history", "/connectors/desk/history"}
+
+// TestStatementsDoNotGrow shows that no page asks the database per row: a
+// thousand connectors cost as many statements as one.
+func TestStatementsDoNotGrow(t *testing.T) {
+	few, many := newBench(t), newBench(t)
+	few.connector()
+	many.many(1000, 2000)
+	for _, path := range overviewPages {
+		for _, b := range []*bench{few, many} {
+			b.get(path, http.StatusOK) // what is asked once per version is asked here
+			b.counted.n.Store(0)
+			b.get(path, http.StatusOK)
+		}
+		if f, m := few.counted.n.Load(), many.counted.n.Load(); f != m || m > 8 {
+			t.Errorf("%s costs %d statements with one connector, %d with a thousand", path, f, m)
+		}
+	}
+}
+
+// TestPagesStayLight weighs pages of a thousand connectors.
+func TestPagesStayLight(t *testing.T) {
+	b := newBench(t)
+	b.many(1000, 10_000)
+	for _, path := range overviewPages {
+		page := b.get(path, http.StatusOK)
+		weight := len(page)
+		for _, part := range strings.Split(page, `"`) {
+			if strings.HasPrefix(part, "/assets/") {
+				weight += len(b.get(part, http.StatusOK))
+			}
+		}
+		if weight > heaviest {
+			t.Errorf("%s weighs %d bytes with its assets, %d without", path, weight, len(page))
+		}
+	}
+}
+
+// BenchmarkOverview renders the overview of 1,000 connectors and 100,000 links:
+// the first render must take less than 50 ms.
+func BenchmarkOverview(b *testing.B) { benchmarkPage(b, "/") }
+
+// BenchmarkAvailability renders the High availability tab beside as many.
+func BenchmarkAvailability(b *testing.B) { benchmarkPage(b, "/connectors/desk") }
+
+func benchmarkPage(b *testing.B, path string) {
+	t := newBench(b)
+	t.many(1000, 100_000)
+	var size int
+	before := cpuTime()
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		t.mux.ServeHTTP(w, t.request(http.MethodGet, path, nil))
+		if w.Code != http.StatusOK {
+			b.Fatalf("%d: %s", w.Code, w.Body)
+		}
+		size = w.Body.Len()
+	}
+	b.ReportMetric(float64(size), "bytes/page")
+	b.ReportMetric(float64((cpuTime()-before).Microseconds())/float64(b.N)/1000, "cpu-ms/page")
+}
+
+// cpuTime is the processor time of this process: what a page costs, whatever
+// else the machine does.
+func cpuTime() time.Duration {
+	var usage syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}

@@ -1,0 +1,232 @@
+package console_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"tieline/internal/access"
+)
+
+func TestOverviewSaysWhatNeedsAPerson(t *testing.T) {
+	b := newBench(t)
+	b.says(b.get("/", http.StatusOK), "There is no connector yet", "tieline connector apply", "No server has joined")
+	b.connector()
+	b.says(b.get("/", http.StatusOK), "Nothing: every connector has an Active", "desk", "ams1", "fra1 Passive", "On", "http://lon1")
+	b.active("")
+	b.says(b.get("/", http.StatusOK), "Needs a person 1", "Nobody is Active: its alerts are stored and not forwarded", "nobody")
+	b.says(b.get("/?q=none", http.StatusOK), "No connector fits")
+}
+
+func TestAvailabilitySaysTheState(t *testing.T) {
+	b := newBench(t)
+	b.connector()
+	page := b.get("/connectors/desk", http.StatusOK)
+	b.says(page, "ams1 is Active since", "(epoch 1)", "fra1 would take over next", "within 90 s of silence", "A silent server counts as Offline after 90 s",
+		"6 a minute from the 3 servers here", "High availability", "Files servers", "would take over next")
+	b.active("")
+	b.says(b.get("/connectors/desk", http.StatusOK), "Nobody is Active")
+	b.says(b.get("/connectors/none", http.StatusNotFound), "There is no connector \"none\"")
+	b.role = access.Viewer
+	if seen := b.get("/connectors/desk", http.StatusOK); strings.Contains(seen, "Move Up") || strings.Contains(seen, "Review the change") {
+		t.Error("a viewer is offered buttons of an operator")
+	}
+}
+
+func TestMoveSaysBeforeAndAfter(t *testing.T) {
+	b := newBench(t)
+	b.connector()
+	b.says(b.post("/connectors/desk/order", url.Values{"server": {"fra1"}, "by": {"-1"}}),
+		"The order was ams1, fra1, lon1; it is fra1, ams1, lon1 now", "Nothing switches over: failback is manual, and ams1 stays Active.")
+	b.says(b.post("/connectors/desk/order", url.Values{"server": {"lon1"}, "by": {"-2"}}), "it is lon1, fra1, ams1 now")
+	b.says(b.post("/connectors/desk/order", url.Values{"server": {"lon1"}, "by": {"-1"}}), "Server lon1 is the first")
+	b.says(b.post("/connectors/desk/order", url.Values{"server": {"rom1"}, "by": {"1"}}), "Connector desk has no server rom1")
+	for _, by := range [][]string{nil, {"up"}} {
+		b.says(b.post("/connectors/desk/order", url.Values{"server": {"lon1"}, "by": by}), "The form does not say how far to move")
+	}
+}
+
+func TestMakeActiveSaysWhatWillHappen(t *testing.T) {
+	b := newBench(t)
+	b.connector()
+	b.says(b.get("/connectors/desk/make-active?server=fra1", http.StatusOK), "Make fra1 Active for desk?", "ams1 claims nothing more", "under epoch 2", "Cancel")
+	b.says(b.post("/connectors/desk/make-active", url.Values{"server": {"ams1"}}), "Server ams1 is Active for desk already")
+	b.sql(`UPDATE server SET boot = '' WHERE name = 'lon1'`)
+	b.says(b.post("/connectors/desk/make-active", url.Values{"server": {"lon1"}}), "is Offline and cannot become Active")
+	b.says(b.post("/connectors/desk/make-active", url.Values{"server": {"fra1"}}), "fra1 is asked to be Active", "draining", "Asked to hand over to fra1")
+}
+
+func TestSettingsAreReviewedThenApplied(t *testing.T) {
+	b := newBench(t)
+	b.connector()
+	form := url.Values{"base": {"1"}, "polling": {"10"}, "tolerance": {"4"}, "failback": {"automatic"}}
+	b.says(b.post("/connectors/desk", form), "Apply version 2 to desk?", "A silent server will count as Offline after 40 s", "high_availability.polling_interval", "10s", "18 a minute")
+	form.Set("step", "apply")
+	b.says(b.post("/connectors/desk", form), "Version 2 is applied", "Offline after 40 s", "of 2")
+	b.says(b.post("/connectors/desk", form), "version 2 by now, not version 1") // what was typed stands there still
+	form.Set("base", "2")
+	b.says(b.post("/connectors/desk", form), "Nothing to change")
+	bad := b.post("/connectors/desk", url.Values{"base": {"2"}, "polling": {"0.1"}, "tolerance": {"1"}, "failback": {"no"}})
+	b.says(bad, "Write seconds, from 1 to 86,400.", "Write a whole number from 2", "Choose one of the two.")
+	if !strings.Contains(bad, `value="0.1"`) || strings.Count(bad, `aria-invalid="true"`) != 2 {
+		t.Error("what was typed is lost, or not marked")
+	}
+	b.says(b.get("/connectors/desk/history", http.StatusOK), "Document version 2 was applied", "high_availability.failback", "ann", "Roll back")
+}
+
+func TestRollBack(t *testing.T) {
+	b := newBench(t)
+	b.connector()
+	b.apply(desk + "description: second\n")
+	b.says(b.get("/connectors/desk/history/roll-back?to=1", http.StatusOK), "Roll desk back to version 1?", "description", "second")
+	b.says(b.get("/connectors/desk/history/roll-back?to=1", http.StatusOK), "applied by ann")
+	b.says(b.post("/connectors/desk/history/roll-back", url.Values{"to": {"9"}, "current": {"2"}}), "has no")
+	b.says(b.post("/connectors/desk/history/roll-back", url.Values{"to": {"1"}, "current": {"2"}}), "Version 1 is applied again, as version 3")
+}
+
+func TestServersAreRemovedAfterAQuestion(t *testing.T) {
+	b := newBench(t)
+	b.connector()
+	b.says(b.get("/servers", http.StatusOK), "ams1", "Remove lon1")
+	b.says(b.get("/servers/lon1/remove", http.StatusOK), "Remove lon1 from management group", "Cancel")
+	b.says(b.post("/servers/lon1/remove", nil), "lon1 was removed")
+	b.says(b.post("/servers/ams1/remove", nil), "Server ams1 is Active for desk; the switchover has been asked for")
+	b.says(b.get("/servers/lon1/remove", http.StatusNotFound), "has no server lon1")
+	b.says(b.get("/history", http.StatusOK), "lon1 left the communication order", "ann")
+}
+
+func TestDatabaseAway(t *testing.T) {
+	b := newBench(t)
+	b.connector()
+	b.get("/", http.StatusOK)
+	b.counted.away.Store(true)
+	for _, path := range []string{"/", "/connectors/desk", "/servers", "/history", "/connectors/desk/history"} {
+		page := b.get(path, http.StatusServiceUnavailable)
+		b.says(page, "The database does not answer", "the database db.example does not answer", "tieline db check", "Last known state", "ams1 Active", "loads again by itself every 5 seconds")
+		if !strings.Contains(page, `http-equiv="refresh" content="5"`) || strings.Contains(page, "goroutine") {
+			t.Errorf("%s does not load again by itself, or shows a stack", path)
+		}
+	}
+	b.says(b.post("/connectors/desk/order", url.Values{"server": {"fra1"}, "by": {"-1"}}), "What you sent was not done")
+	b.counted.away.Store(false)
+	b.get("/", http.StatusOK)
+}
+
+// events reads a page's live stream.
+type events struct {
+	t     *testing.T
+	lines *bufio.Scanner
+}
+
+func (b *bench) watch(t *testing.T, page string) *events {
+	t.Helper()
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.mux.ServeHTTP(w, r.WithContext(access.With(r.Context(), access.Principal{Name: "ann", Role: b.role})))
+	})
+	server := httptest.NewServer(handler)
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/live?page="+url.QueryEscape(page), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cancel(); answer.Body.Close(); server.Close() })
+	if answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != "text/event-stream" {
+		t.Fatalf("the stream of %s answers %s", page, answer.Status)
+	}
+	lines := bufio.NewScanner(answer.Body)
+	lines.Buffer(nil, 1<<20)
+	return &events{t, lines}
+}
+
+type event struct {
+	Now    int64
+	Away   string
+	Panels map[string]string
+}
+
+// until reads events until one fits.
+func (e *events) until(what string, fits func(event) bool) event {
+	e.t.Helper()
+	for e.lines.Scan() {
+		data, ok := strings.CutPrefix(e.lines.Text(), "data: ")
+		if !ok {
+			continue
+		}
+		var got event
+		if err := json.Unmarshal([]byte(data), &got); err != nil {
+			e.t.Fatal(err)
+		}
+		if fits(got) {
+			return got
+		}
+	}
+	e.t.Fatalf("the stream ended before %s: %v", what, e.lines.Err())
+	return event{}
+}
+
+func TestLivePanelsComeWhenTheyChange(t *testing.T) {
+	b := newBench(t)
+	b.connector()
+	live := b.watch(t, "/connectors/desk?window=1h")
+	first := live.until("all panels", func(e event) bool { return len(e.Panels) == 3 })
+	b.says(first.Panels["status"], "ams1 is Active")
+	if first.Now < time.Now().Add(-time.Hour).UnixMilli() {
+		t.Errorf("the clock is %d", first.Now)
+	}
+	// Nothing but the clock goes over the line while nothing changes.
+	live.until("a tick", func(e event) bool { return len(e.Panels) == 0 })
+	b.active("fra1")
+	changed := live.until("the new Active", func(e event) bool { return strings.Contains(e.Panels["status"], "fra1") })
+	b.says(changed.Panels["status"], "fra1 is Active since", "(epoch 2)")
+	b.says(changed.Panels["order"], "Active")
+	b.counted.away.Store(true)
+	live.until("that the database is away", func(e event) bool { return strings.Contains(e.Away, "does not answer") })
+	b.counted.away.Store(false)
+	live.until("that it is back", func(e event) bool { return e.Away == "" })
+}
+
+func TestEveryLivePageHasAStream(t *testing.T) {
+	b := newBench(t)
+	b.connector()
+	for _, path := range []string{"/", "/servers", "/connectors/desk", "/connectors/desk/history"} {
+		page := b.get(path, http.StatusOK)
+		live := b.watch(t, path)
+		for id, html := range live.until("panels", func(e event) bool { return len(e.Panels) > 0 }).Panels {
+			if !strings.Contains(page, `id="`+id+`" data-live`) || !strings.Contains(html, `id="`+id+`" data-live`) {
+				t.Errorf("%s has no panel %s", path, id)
+			}
+		}
+	}
+	b.get("/live?page=/settings/nothing", http.StatusNotFound)
+}
+
+func TestAssetsAreKeptForEver(t *testing.T) {
+	b := newBench(t)
+	page := b.get("/", http.StatusOK)
+	found := 0
+	for _, part := range strings.Split(page, `"`) {
+		if !strings.HasPrefix(part, "/assets/") {
+			continue
+		}
+		found++
+		w := httptest.NewRecorder()
+		b.mux.ServeHTTP(w, b.request(http.MethodGet, part, nil))
+		if w.Code != http.StatusOK || !strings.Contains(w.Header().Get("Cache-Control"), "immutable") {
+			t.Errorf("%s: %d, %s", part, w.Code, w.Header().Get("Cache-Control"))
+		}
+	}
+	if found < 5 {
+		t.Errorf("the page names %d assets", found)
+	}
+	b.get("/assets/none.css", http.StatusNotFound)
+}
