@@ -14,8 +14,9 @@ import (
 	"tieline/test/cluster"
 )
 
-// Env is what measurements share: a PostgreSQL server, the built binary and a folder.
+// Env is what measurements share: a database server, the built binary and a folder.
 type Env struct {
+	Engine string // "postgres" or "mariadb"
 	Dir    string
 	Binary string
 	Kills  int
@@ -25,37 +26,47 @@ type Env struct {
 	databases int
 }
 
-func newEnv(kills int) (*Env, error) {
+// tuning is each engine's, with its default durability.
+var tuning = map[string]struct{ setting, variable string }{
+	"postgres": {"PG_CONF=shared_buffers = 512MB\nmax_wal_size = 4GB", "PG_URL="},
+	"mariadb":  {"MARIADB_CONF=innodb_buffer_pool_size=512M\ninnodb_log_file_size=2G", "MARIADB_URL="},
+}
+
+func newEnv(engine string, kills int) (*Env, error) {
+	tuned, known := tuning[engine]
+	if !known {
+		return nil, fmt.Errorf("-engine %s: there is postgres and mariadb", engine)
+	}
 	dir, err := os.MkdirTemp("", "tieline-bench")
 	if err != nil {
 		return nil, err
 	}
-	// PostgreSQL runs as a user of its own and must get into the folder.
+	// The database server runs as a user of its own and must get into the folder.
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return nil, err
 	}
-	e := &Env{Dir: dir, Kills: kills}
+	e := &Env{Engine: engine, Dir: dir, Kills: kills}
 	if e.Binary, err = cluster.Build(dir); err != nil {
 		return nil, err
 	}
-	if e.script, err = peerScript("postgres.sh"); err != nil {
+	if e.script, err = peerScript(engine + ".sh"); err != nil {
 		return nil, err
 	}
-	start := exec.Command(e.script, "start", filepath.Join(dir, "postgres"))
-	start.Env = append(os.Environ(), "PG_CONF=shared_buffers = 512MB\nmax_wal_size = 4GB")
+	start := exec.Command(e.script, "start", filepath.Join(dir, engine))
+	start.Env = append(os.Environ(), tuned.setting)
 	start.Stderr = os.Stderr
 	out, err := start.Output()
 	if err != nil {
-		return nil, fmt.Errorf("start PostgreSQL: %w", err)
+		return nil, fmt.Errorf("start %s: %w", engine, err)
 	}
 	lines := bufio.NewScanner(strings.NewReader(string(out)))
 	for lines.Scan() {
-		if value, ok := strings.CutPrefix(lines.Text(), "PG_URL="); ok {
+		if value, ok := strings.CutPrefix(lines.Text(), tuned.variable); ok {
 			e.url = strings.Trim(value, "'")
 		}
 	}
 	if e.url == "" {
-		return nil, fmt.Errorf("PostgreSQL's script told no PG_URL:\n%s", out)
+		return nil, fmt.Errorf("the script of %s told no URL:\n%s", engine, out)
 	}
 	return e, nil
 }
@@ -76,13 +87,16 @@ func peerScript(name string) (string, error) {
 
 // Database makes a new, empty database and returns its URL.
 func (e *Env) Database(ctx context.Context) (string, error) {
+	e.databases++
+	name := fmt.Sprintf("bench%d", e.databases)
+	if e.Engine == "mariadb" {
+		return strings.TrimSuffix(e.url, "tieline") + name, onMariaDB(ctx, e.url, "CREATE DATABASE "+name)
+	}
 	conn, err := pgx.Connect(ctx, e.url)
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close(ctx)
-	e.databases++
-	name := fmt.Sprintf("bench%d", e.databases)
 	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name); err != nil {
 		return "", err
 	}
@@ -92,6 +106,6 @@ func (e *Env) Database(ctx context.Context) (string, error) {
 
 // Close stops the server and removes the folder.
 func (e *Env) Close() {
-	_ = exec.Command(e.script, "destroy", filepath.Join(e.Dir, "postgres")).Run() // throwaway
+	_ = exec.Command(e.script, "destroy", filepath.Join(e.Dir, e.Engine)).Run() // throwaway
 	os.RemoveAll(e.Dir)
 }

@@ -13,7 +13,7 @@ import (
 	"tieline/test/cluster"
 )
 
-// fleet is three servers on PostgreSQL with the default 30 s x 3, a desk, and a
+// fleet is three servers on one database with the default 30 s x 3, a desk, and a
 // steady stream of alerts, 100 a second.
 type fleet struct {
 	*cluster.Cluster

@@ -204,22 +204,25 @@ func intakeRate(ctx context.Context, env *Env) ([]Row, error) {
 		return nil, err
 	}
 	defer p.close()
-	var ours, bare float64
+	bare, ours, limit := bareInserts, 0.0, 0.0
+	if env.Engine == "mariadb" {
+		bare = bareInsertsMariaDB
+	}
 	for round := range 3 {
 		rate, err := p.accept(ctx, round*alerts, alerts, connections)
 		if err != nil {
 			return nil, err
 		}
 		ours = max(ours, rate)
-		if rate, err = bareInserts(ctx, p.url, alerts, connections); err != nil {
+		if rate, err = bare(ctx, p.url, alerts, connections); err != nil {
 			return nil, err
 		}
-		bare = max(bare, rate)
+		limit = max(limit, rate)
 	}
 	return []Row{{
 		What:     "intake, alerts/s (alert and link rows, 500 to a commit, 2 connections)",
-		Measured: fmt.Sprintf("%.0f", ours), Against: fmt.Sprintf("bare inserts %.0f, ratio %.2f", bare, ours/bare),
-		Budget: "ratio >= 0.5", Met: ours/bare >= 0.5,
+		Measured: fmt.Sprintf("%.0f", ours), Against: fmt.Sprintf("bare inserts %.0f, ratio %.2f", limit, ours/limit),
+		Budget: "ratio >= 0.5", Met: ours/limit >= 0.5,
 	}}, nil
 }
 
@@ -233,6 +236,9 @@ func drainRate(ctx context.Context, env *Env) ([]Row, error) {
 			return nil, err
 		}
 		ours = max(ours, rate)
+		if env.Engine != "postgres" {
+			continue // River needs PostgreSQL
+		}
 		url, err := env.Database(ctx)
 		if err != nil {
 			return nil, err
@@ -242,6 +248,9 @@ func drainRate(ctx context.Context, env *Env) ([]Row, error) {
 			return nil, err
 		}
 		river = max(river, rate)
+	}
+	if env.Engine != "postgres" {
+		return []Row{{What: "end to end to an instant remote, alerts/s", Measured: fmt.Sprintf("%.0f", ours), Budget: "none", Met: true}}, nil
 	}
 	return []Row{{
 		What:     "end to end to an instant remote, alerts/s",
@@ -277,7 +286,7 @@ func backlogCost(ctx context.Context, env *Env) ([]Row, error) {
 		if _, err := p.accept(ctx, 0, backlog, 2); err != nil {
 			return nil, err
 		}
-		if err := vacuum(ctx, p.url); err != nil {
+		if err := vacuum(ctx, env.Engine, p.url); err != nil {
 			return nil, err
 		}
 		rate, err := p.drain(ctx, min(drained, backlog))
@@ -299,7 +308,10 @@ func backlogCost(ctx context.Context, env *Env) ([]Row, error) {
 
 // vacuum lets the planner know the table, as autovacuum does in time, and writes
 // out what filling it left dirty, so that draining is not charged for it.
-func vacuum(ctx context.Context, url string) error {
+func vacuum(ctx context.Context, engine, url string) error {
+	if engine == "mariadb" {
+		return onMariaDB(ctx, url, "ANALYZE TABLE alert, link")
+	}
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return err

@@ -118,7 +118,7 @@ func theEngine(where string, f flavour, db *sql.DB) *engine.Engine {
 		Nudged:   true,
 		Statements: engine.Statements{
 			Claim: claim, ForUpdate: "FOR UPDATE",
-			HasSchema: "SELECT EXISTS (SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'goose_db_version')",
+			HasSchema: hasSchema,
 		},
 		Durable: func(ctx context.Context) ([]string, error) { return durable(ctx, db) },
 		Close:   db.Close,
@@ -131,6 +131,8 @@ func (f flavour) name() string {
 	}
 	return "mysql"
 }
+
+const hasSchema = "SELECT EXISTS (SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'goose_db_version')"
 
 // migrationWait is how long a server waits while another migrates.
 const migrationWait = 10 * time.Minute
@@ -151,9 +153,26 @@ func locked(ctx context.Context, db *sql.DB, f func() error) error {
 		}
 		return errors.Join(err, conn.Close())
 	}
-	err = f()
+	if err = forgetEmptyVersions(ctx, conn); err == nil {
+		err = f()
+	}
 	_, unlock := conn.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK("+name+")")
 	return errors.Join(err, unlock, conn.Close())
+}
+
+// forgetEmptyVersions removes goose's table of versions while nothing is in it: a
+// first migration was interrupted between the table and its first row, which are
+// one transaction elsewhere, and goose would not go on from there.
+func forgetEmptyVersions(ctx context.Context, conn *sql.Conn) error {
+	var exists, filled bool
+	if err := conn.QueryRowContext(ctx, hasSchema).Scan(&exists); err != nil || !exists {
+		return err
+	}
+	if err := conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM goose_db_version)").Scan(&filled); err != nil || filled {
+		return err
+	}
+	_, err := conn.ExecContext(ctx, "DROP TABLE goose_db_version")
+	return err
 }
 
 // durable reports settings under which a confirmed commit may be lost.
