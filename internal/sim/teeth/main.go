@@ -38,6 +38,7 @@ func main() {
 	flag.BoolVar(&o.verbose, "v", false, "show what the failing checks say")
 	flag.StringVar(&o.results, "results", "", "file for results as they come; what it has of this source is not tried again")
 	flag.StringVar(&o.document, "table", "", "file to write the whole table to, as Markdown")
+	flag.BoolVar(&o.known, "known", false, "try nothing: tell what -results has, and what is missing there")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -58,6 +59,7 @@ type options struct {
 	verbose   bool
 	results   string
 	document  string
+	known     bool
 
 	root string // of the module
 	work string // for overlays and test programs
@@ -91,7 +93,11 @@ func (o *options) try(ctx context.Context, chosen []mutation) error {
 	var rows []row
 	for _, m := range chosen {
 		r, ok := known.row(m)
-		if !ok {
+		switch {
+		case ok:
+		case o.known:
+			r = row{Rule: m.rule, Broken: m.broken, untried: true}
+		default:
 			if r, err = o.noticed(ctx, known, m); err == nil {
 				err = known.add(r)
 			}
@@ -99,6 +105,7 @@ func (o *options) try(ctx context.Context, chosen []mutation) error {
 				return fmt.Errorf("%s, %s: %w", m.rule, m.broken, err)
 			}
 		}
+		r.Excuse = m.excuse
 		fmt.Println(r)
 		rows = append(rows, r)
 	}

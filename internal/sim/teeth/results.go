@@ -24,6 +24,7 @@ type row struct {
 	Excuse  string  `json:"excuse,omitempty"`
 	Seconds float64 `json:"seconds"`
 	Source  string  `json:"source"` // digest of what was tried
+	untried bool
 }
 
 // catch is a check that noticed, and how.
@@ -39,6 +40,8 @@ func (r row) verdict() string {
 		out = append(out, fmt.Sprintf("%s (%s)", c.Check, c.How))
 	}
 	switch {
+	case r.untried:
+		return "not tried yet"
 	case len(out) > 0:
 		return strings.Join(out, "; ")
 	case r.Excuse != "":
@@ -47,7 +50,16 @@ func (r row) verdict() string {
 	return "NOT CAUGHT"
 }
 
-func (r row) missed() bool { return len(r.By) == 0 && r.Excuse == "" }
+func (r row) missed() bool { return !r.untried && len(r.By) == 0 && r.Excuse == "" }
+
+func missed(rows []row) (n int) {
+	for _, r := range rows {
+		if r.missed() {
+			n++
+		}
+	}
+	return n
+}
 
 func (r row) String() string {
 	return fmt.Sprintf("%-3s  %s\n       %s", r.Rule, r.Broken, r.verdict())
@@ -56,19 +68,24 @@ func (r row) String() string {
 // sum prints the summary; the error names what was not caught.
 func sum(rows []row, took time.Duration) error {
 	var missed []string
-	excused := 0
+	excused, untried := 0, 0
 	for _, r := range rows {
 		switch {
+		case r.untried:
+			untried++
 		case r.missed():
 			missed = append(missed, r.Rule+": "+r.Broken)
 		case len(r.By) == 0:
 			excused++
 		}
 	}
-	fmt.Printf("\n%d mutations: %d caught, %d excused with a reason, %d not caught (%s)\n",
-		len(rows), len(rows)-excused-len(missed), excused, len(missed), took.Round(time.Second))
+	fmt.Printf("\n%d mutations: %d caught, %d excused with a reason, %d not caught, %d not tried (%s)\n",
+		len(rows), len(rows)-excused-len(missed)-untried, excused, len(missed), untried, took.Round(time.Second))
 	if len(missed) > 0 {
 		return fmt.Errorf("not caught:\n  %s", strings.Join(missed, "\n  "))
+	}
+	if untried > 0 {
+		return fmt.Errorf("%d mutations were not tried", untried)
 	}
 	return nil
 }
@@ -157,20 +174,23 @@ func (o *options) write(ctx context.Context, rows []row) error {
 	if err != nil {
 		commit = []byte("a copy")
 	}
-	seconds, excused := 0.0, 0
+	seconds, excused, untried := 0.0, 0, 0
 	for _, r := range rows {
 		seconds += r.Seconds
+		if r.untried {
+			untried++
+		}
 		if len(r.By) == 0 && r.Excuse != "" {
 			excused++
 		}
 	}
 	fmt.Fprintf(&out, "# Each rule removed in turn\n\nGenerated on %s at %s by\n\n    nice -n 15 go run ./internal/sim/teeth -table internal/sim/teeth/TABLE.md\n\n",
 		time.Now().UTC().Format(time.DateOnly), strings.TrimSpace(string(commit)))
-	fmt.Fprintf(&out, "%d mutations in %s of two cores: %d were noticed, %d are excused with a reason. For each, the tests of the\n"+
+	fmt.Fprintf(&out, "%d mutations in %s: %d were noticed, %d are excused with a reason, %d were not tried yet. For each, the tests of the\n"+
 		"edited package are run first (in brackets: how long until they failed, and the last test that did), then the\n"+
 		"simulation or, for SQL, the conformance suites, until one of those notices (in brackets: after how many\n"+
 		"schedules, how long, and the invariant or test).\n\n| rule | what is broken | what notices |\n|---|---|---|\n",
-		len(rows), time.Duration(seconds*float64(time.Second)).Round(time.Minute), len(rows)-excused, excused)
+		len(rows), time.Duration(seconds*float64(time.Second)).Round(time.Minute), len(rows)-excused-untried-missed(rows), excused, untried)
 	for _, r := range rows {
 		fmt.Fprintf(&out, "| %s | %s | %s |\n", r.Rule, r.Broken, strings.ReplaceAll(r.verdict(), "|", "\\|"))
 	}

@@ -14,8 +14,11 @@ var claimTexts = []mutation{
 		{sqliteDir + "claim.go", "due_at <= (SELECT now FROM clock) AND claim_id IS NULL", "due_at <= (SELECT now FROM clock)"},
 		{sqliteDir + "claim.go", "AND due_at IS NOT NULL AND claim_id IS NULL AND parked", "AND due_at IS NOT NULL AND parked"},
 		{sqliteDir + "claim.go", "claim_epoch = $2, due_at = NULL", "claim_epoch = $2"}}},
-	{rule: "C1", broken: "the condition is not repeated on the row that is updated (SQL)", edits: []edit{{sqliteDir + "claim.go",
-		"  AND connector = $1 AND due_at IS NOT NULL AND claim_id IS NULL AND parked = '' AND skipped = ''\n", "  AND connector = $1\n"}}},
+	{rule: "C1", broken: "the condition is not repeated on the row that is updated (SQL)",
+		excuse: "SQLite runs one write at a time, so what the sub-select found holds for the row that is updated; the text is the same " +
+			"on every engine, and PostgreSQL under READ COMMITTED gave rows to two sessions without it",
+		edits: []edit{{sqliteDir + "claim.go",
+			"  AND connector = $1 AND due_at IS NOT NULL AND claim_id IS NULL AND parked = '' AND skipped = ''\n", "  AND connector = $1\n"}}},
 	{rule: "C4", broken: "claims of the present term are expired too (SQL)", edits: []edit{{storeDir + "claim.go",
 		"AND (claim_epoch < $2 OR", "AND (claim_epoch <= $2 OR"}}},
 	{rule: "C4", broken: "a deposed term may expire claims (SQL)", edits: []edit{{storeDir + "claim.go",
