@@ -252,7 +252,7 @@ func classify(err error) engine.Class {
 		return engine.ReadOnly
 	case "57014": // query_canceled: by a context that ended
 		return engine.Busy
-	case "25P03", "57P01", "57P02", "57P03", "53300": // idle in transaction, shut down, crash, starting, too many connections
+	case "25P03", "55000", "57P01", "57P02", "57P03", "53300": // idle in transaction, closed to connections, shut down, crash, starting, too many connections
 		return engine.Unreachable
 	}
 	switch e.Code[:2] {
