@@ -69,7 +69,7 @@ func TestSampleFileIsValidAndComplete(t *testing.T) {
 }
 
 func TestEveryProblemIsReportedAtOnce(t *testing.T) {
-	file := "server: Not_Valid\nlistne: x\ndatabase:\n  url: mysql://u:hunter2@h/d\n  pool: 3\n  migrate: maybe\nlog: text\nconnectors: [a, a]\nserver: twice\n"
+	file := "server: Not_Valid\nlistne: x\ndatabase:\n  url: oracle://u:hunter2@h/d\n  pool: 3\n  migrate: maybe\nlog: text\nconnectors: [a, a]\nserver: twice\n"
 	_, err := Load(given(file, map[string]string{"TIELINE_LOG_LEVEL": "loud"}, map[string]string{"listen": "nowhere"}))
 	var paths []string
 	for _, p := range fault.ProblemsOf(err) {
