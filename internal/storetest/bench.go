@@ -32,6 +32,8 @@ func Bench(b *testing.B, fresh func(testing.TB) string) {
 			b.Run(name, func(b *testing.B) { benchClaim(b, fresh(b), backlog, workers) })
 		}
 	}
+	b.Run("claim, read and record, old alerts left alone", func(b *testing.B) { benchForget(b, fresh(b), false) })
+	b.Run("claim, read and record, old alerts forgotten", func(b *testing.B) { benchForget(b, fresh(b), true) })
 }
 
 func benchOpen(b *testing.B, url string) *store.DB {

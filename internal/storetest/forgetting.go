@@ -387,8 +387,8 @@ func forgetPages(t *testing.T, fresh Fresh) {
 		open = append(open, observe(key, alert.Open, ""))
 		closed = append(closed, observe(key, alert.Closed, ""))
 	}
-	f.accept(to(tickets), open...)
-	f.accept(to(tickets), closed...)
+	f.acceptMany(tickets, open)
+	f.acceptMany(tickets, closed)
 	f.age(100 * 24 * time.Hour)
 	if _, err := f.tryForget(term, nil); err == nil {
 		t.Error("a run went on beside a backlog of 1,100 links")
@@ -396,7 +396,7 @@ func forgetPages(t *testing.T, fresh Fresh) {
 	for f.count("SELECT count(*) FROM link WHERE due_at IS NOT NULL") > 0 {
 		f.settle(term)
 	}
-	f.accept(to(), open...)
+	f.acceptMany("", open)
 	f.age(100 * 24 * time.Hour)
 	if r := f.forget(term, nil); r.Alerts != 1100 {
 		t.Errorf("removed %+v, want 1,100 alerts", r)
@@ -405,6 +405,19 @@ func forgetPages(t *testing.T, fresh Fresh) {
 		t.Errorf("%d alerts are left, want the 1,100 that are open", n)
 	}
 	f.whole()
+}
+
+// acceptMany takes in many observations in batches that a busy machine can
+// store while their caller listens.
+func (f *fixture) acceptMany(connector string, all []alert.Observation) {
+	f.Helper()
+	route := to()
+	if connector != "" {
+		route = to(connector)
+	}
+	for some := range slices.Chunk(all, 25) {
+		f.accept(route, some...)
+	}
 }
 
 // forgetBeside removes old alerts for two connectors while others claim, record
@@ -418,7 +431,9 @@ func forgetBeside(t *testing.T, fresh Fresh) {
 	}
 	f.former(mine, keys...)
 	f.age(100 * 24 * time.Hour)
-	f.raise(200, tickets, files)
+	for range 8 {
+		f.raise(25, tickets, files)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	done := make(chan error, 3)
