@@ -49,6 +49,9 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 		if r.Method != http.MethodGet {
 			data.Retry = 0 // nothing is sent twice by itself
 		}
+		if data.Retry > 0 {
+			w.Header().Set("Refresh", fmt.Sprint(data.Retry)) // also without script
+		}
 		w.Header().Set("Retry-After", fmt.Sprint(max(1, int(math.Ceil(known.After.Seconds())))))
 	}
 	c.render(w, r, data.Status, "fail.html", data)

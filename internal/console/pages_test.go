@@ -109,8 +109,13 @@ func TestDatabaseAway(t *testing.T) {
 	for _, path := range []string{"/", "/connectors/desk", "/servers", "/history", "/connectors/desk/history"} {
 		page := b.get(path, http.StatusServiceUnavailable)
 		b.says(page, "The database does not answer", "the database db.example does not answer", "tieline db check", "Last known state", "ams1 Active", "loads again by itself every 5 seconds")
-		if !strings.Contains(page, `http-equiv="refresh" content="5"`) || strings.Contains(page, "goroutine") {
-			t.Errorf("%s does not load again by itself, or shows a stack", path)
+		if strings.Contains(page, "goroutine") {
+			t.Errorf("%s shows a stack", path)
+		}
+		w := httptest.NewRecorder()
+		b.mux.ServeHTTP(w, b.request(http.MethodGet, path, nil))
+		if w.Header().Get("Refresh") != "5" {
+			t.Errorf("%s does not load again by itself", path)
 		}
 	}
 	b.says(b.post("/connectors/desk/order", url.Values{"server": {"fra1"}, "by": {"-1"}}), "What you sent was not done")
