@@ -154,6 +154,9 @@ func openInterrupted(t *testing.T, fresh Fresh) {
 		ctx, cancel := context.WithTimeout(t.Context(), after)
 		_, to, err := store.Migrate(ctx, url, nil)
 		cancel()
+		if err != nil && after > time.Minute {
+			t.Fatalf("%d migrations were interrupted, and one with time enough failed: %v", interrupted, err)
+		}
 		if err == nil {
 			if to < 1 {
 				t.Errorf("migrated to version %d", to)

@@ -46,7 +46,8 @@ func TestArgumentsMustBeThere(t *testing.T) {
 
 func TestSetKeepsStatements(t *testing.T) {
 	s := New(Question)
-	if s.Statement("SELECT $1") != s.Statement("SELECT $1") {
+	first, again := s.Statement("SELECT $1"), s.Statement("SELECT $1")
+	if first != again {
 		t.Error("a text was translated twice")
 	}
 	for n := range 2 * keep {
