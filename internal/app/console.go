@@ -106,6 +106,7 @@ func (a *App) openWeb(ctx context.Context, server string) {
 	if err != nil {
 		a.log.Warn("no set-up link could be made; start the server again for one", "err", err)
 	} else if a.setUpLink != "" {
-		a.log.Info("there is no administrator yet; open the set-up link", "link", a.setUpLink)
+		// The link itself is a secret: it goes to whoever started the server.
+		a.log.Info("there is no administrator yet; the set-up link is on standard output")
 	}
 }
