@@ -120,21 +120,27 @@ func TestL6DecidesOnAReadingMadeAfterTheWait(t *testing.T) {
 	})
 }
 
+// TestL6StaggeredInOrder puts each of the others first in turn, several times:
+// whoever came first by chance alone would not be the right one each time.
 func TestL6StaggeredInOrder(t *testing.T) {
-	bubble(t, thirty, []string{"a", "b", "c", "d"}, func(c *cluster) {
-		c.startAll("a", "b", "c", "d")
-		c.db.SetOrder(conn, "d", "c", "b", "a")
-		c.db.Wake()
-		time.Sleep(time.Second)
-		at := time.Now()
-		c.kill(c.nodes["a"])
-		if s := c.next(at, time.Minute); s.server != "d" {
-			t.Errorf("%s followed, want d: the order was edited\n%s", s.server, c.history())
-		}
-		if n := c.takeovers(at); n != 1 {
-			t.Errorf("%d take-overs, want 1", n)
-		}
-	})
+	orders := [][]string{{"d", "c", "b", "a"}, {"c", "b", "d", "a"}, {"b", "d", "c", "a"}}
+	for n := range 4 * len(orders) {
+		order := orders[n%len(orders)]
+		bubble(t, thirty, []string{"a", "b", "c", "d"}, func(c *cluster) {
+			c.startAll("a", "b", "c", "d")
+			c.db.SetOrder(conn, order...)
+			c.db.Wake()
+			time.Sleep(time.Second)
+			at := time.Now()
+			c.kill(c.nodes["a"])
+			if s := c.next(at, time.Minute); s.server != order[0] {
+				t.Errorf("%s followed, want %s: the order was edited\n%s", s.server, order[0], c.history())
+			}
+			if n := c.takeovers(at); n != 1 {
+				t.Errorf("%d take-overs, want 1", n)
+			}
+		})
+	}
 }
 
 func TestL6LostTakeOverAnswerIsMyTerm(t *testing.T) {
