@@ -62,7 +62,7 @@ func (f *fleet) stream(ctx context.Context, perSecond int) {
 	ctx, f.stop = context.WithCancel(ctx)
 	feeder := &cluster.Feeder{
 		Cluster: f.Cluster, Source: fleetConnector, Ledger: f.ledger,
-		Alerts: 1 << 30, Batch: 1, Workers: 8, Pause: 8 * time.Second / time.Duration(perSecond),
+		Alerts: 1 << 30, Batch: 1, Workers: 16, Rate: float64(perSecond),
 	}
 	go func() { f.fed <- feeder.Run(ctx) }()
 }

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"tieline/internal/ledger"
 )
 
@@ -27,12 +29,20 @@ type Feeder struct {
 	Batch   int           // alerts of one request
 	Workers int           // requests at a time
 	Pause   time.Duration // of a worker between two requests
+	// Rate spaces all requests evenly, in requests a second; 0 = each worker by
+	// its Pause alone, which soon has them send together.
+	Rate float64
 
+	pace *rate.Limiter
 	next atomic.Int64 // server that is tried first
 }
 
 // Run feeds all alerts and returns when each observation was answered 2xx.
 func (f *Feeder) Run(ctx context.Context) error {
+	f.pace = rate.NewLimiter(rate.Inf, 1)
+	if f.Rate > 0 {
+		f.pace.SetLimit(rate.Limit(f.Rate))
+	}
 	blocks := make(chan int)
 	var wait sync.WaitGroup
 	failed := make(chan error, f.Workers)
@@ -88,6 +98,9 @@ func (f *Feeder) block(ctx context.Context, first int) error {
 		}
 		if len(alerts) == 0 {
 			continue
+		}
+		if err := f.pace.Wait(ctx); err != nil {
+			return err
 		}
 		if err := f.post(ctx, alerts); err != nil {
 			return err

@@ -83,7 +83,7 @@ var leaseTexts = []mutation{
 		"\n\tAND EXISTS (SELECT 1 FROM server s JOIN membership m ON m.server = s.name\n\t\tWHERE s.name = ?4 AND s.boot = ?5 AND m.connector = ?1)`",
 		" AND ?4 <> '-' || ?5`"}}},
 	{rule: "L9", broken: "an Active is removed without a switchover (SQL)", edits: []edit{{storeDir + "admin_ha.go",
-		"\tif members[at].live {\n\t\ttarget", "\tif false {\n\t\ttarget"}}},
+		"\tif members[at].live {\n\t\ttarget", "\tif members[at].live && false {\n\t\ttarget"}}},
 	{rule: "L9", broken: "the last server of a connector is removed (SQL)", edits: []edit{{storeDir + "admin_ha.go",
 		"if len(members) == 1 {", "if len(members) == 0 {"}}},
 }
