@@ -168,8 +168,13 @@ func takeSwaps(b *bench) {
 // another process has by now.
 func takeByMembers(b *bench) {
 	removed := b.party("b", "boot-b")
+	b.AddConnector(b.T, "of-a-alone", benchSettings, "a")
+	others := removed.claim()
+	others.Connector, others.Epoch, others.Beat = "of-a-alone", 0, 0
+	_, err := removed.Take(b.ctx, others)
+	b.want(err, ha.ErrLost, "a server that is no member of the connector")
 	b.RemoveServer(b.T, "b")
-	_, err := removed.Take(b.ctx, removed.claim())
+	_, err = removed.Take(b.ctx, removed.claim())
 	b.want(err, ha.ErrLost, "a server that was removed")
 	replaced := b.party("a", "boot-a")
 	b.Join(b.T, "a", "boot-a2")
