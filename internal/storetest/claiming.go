@@ -23,6 +23,7 @@ var claiming = map[string]func(*testing.T, Fresh){
 	"claim/the next one due":                   claimNextDue,
 	"claim/one connector's work is no other's": claimConnectors,
 	"expire/exact":                             expireExact,
+	"expire/a change to a ticket is read back": expireUpdate,
 	"expire/a deposed term changes nothing":    expireDeposed,
 	"adopt/a ticket":                           adoptTicket,
 	"adopt/refused":                            adoptRefused,
@@ -289,6 +290,24 @@ func expireExact(t *testing.T, fresh Fresh) {
 	}
 	if n, err := f.db.Expire(t.Context(), now, nil, hold); n != 0 || err != nil {
 		t.Errorf("expired again: %d: %v", n, err)
+	}
+}
+
+// expireUpdate expires the claim of a change to a ticket that exists: whether it
+// was made is found out by reading the ticket back (rule C6).
+func expireUpdate(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	old := f.term(tickets, "alpha")
+	f.accept(to(tickets), observe("a", alert.Open, "one"))
+	f.settle(old)
+	f.accept(to(tickets), observe("a", alert.Closed, "one"))
+	f.claim(f.db, old, 1)
+	now := f.term(tickets, "beta")
+	if n, err := f.db.Expire(t.Context(), now, nil, alert.Hold{Epoch: now.Epoch}); n != 1 || err != nil {
+		t.Fatalf("expired %d: %v", n, err)
+	}
+	if n := f.count("SELECT count(*) FROM link WHERE stage = 'verify' AND due_at IS NOT NULL"); n != 1 {
+		t.Errorf("%d links are to be read back, want 1", n)
 	}
 }
 
