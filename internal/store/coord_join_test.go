@@ -302,6 +302,19 @@ func TestRemoveServerSwitchesOverFirst(t *testing.T) {
 	})
 }
 
+// TestRemoveTheLastServerOfAConnector: another server of the group does not help a
+// connector that it does not serve.
+func TestRemoveTheLastServerOfAConnector(t *testing.T) {
+	onEach(t, func(t *testing.T, url string) {
+		db := open(t, url)
+		for server, connector := range map[string]string{"a": "desk", "b": "other"} {
+			addConnector(t, db, connector)
+			join(t, db, server, connector)
+		}
+		refused(t, "removing the last", db.RemoveServer(t.Context(), "a", "ann"), fault.Refused, "a", "last", "desk")
+	})
+}
+
 func TestRemoveServerThatDiedAsActive(t *testing.T) {
 	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)
