@@ -114,7 +114,7 @@ func storeChecks(leases bool) []check {
 	links := check{name: "storetest on SQLite", pkg: "internal/store/sqlite", run: "^TestConformance$/^(claim|expire|record|mail|adopt)", decisive: true}
 	rows := check{name: "hatest on SQLite", pkg: "internal/store", run: "^TestSQLiteCoordinatorConforms$", decisive: true}
 	admin := check{name: "store tests on SQLite", pkg: "internal/store", decisive: true,
-		run: "^Test(BeatAnswers|BeatIsA|OneOfMany|LeaseFollows|RemovedServer|DoubtFollows|Join|Memberships|Wish|RemoveServer).*$/^sqlite$"}
+		run: "^Test(BeatAnswers|BeatIsA|OneOfMany|LeaseFollows|RemovedServer|DoubtFollows|Join|Memberships|Wish|Remove).*$/^sqlite$"}
 	all := links
 	all.run, all.last = "^TestConformance$", true
 	if leases {
