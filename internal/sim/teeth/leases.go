@@ -32,7 +32,7 @@ var leaseMutations = []mutation{
 			"the network holds back across the removal comes to this line, and the schedules hold none back that long. The statement is " +
 			"held to it on every engine, in the row on SQL",
 		edits: []edit{{simDir + "leases.go",
-		" || r.member(t.Connector, t.Server) < 0 || r.identity", " || r.identity"}}},
+			" || r.member(t.Connector, t.Server) < 0 || r.identity", " || r.identity"}}},
 	{rule: "L9", broken: "an Active that was removed goes on", edits: []edit{{haDir + "steer.go",
 		"if !k.member(c) {\n\t\treturn ReasonWish", "if false {\n\t\treturn ReasonWish"}}},
 }
