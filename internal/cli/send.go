@@ -120,7 +120,8 @@ func alertFromArgs(args []string) ([]byte, error) {
 }
 
 // liveServers returns the addresses of the servers that are not Offline, those
-// heard last first. Without a database it is where this host's server listens.
+// heard last first. Where no database is named and none lies here, it is where
+// this host's server listens.
 func (c *command) liveServers(cmd *cobra.Command) ([]string, error) {
 	cfg, err := c.config(cmd)
 	if err != nil {
@@ -128,13 +129,16 @@ func (c *command) liveServers(cmd *cobra.Command) ([]string, error) {
 	}
 	here := []string{"http://" + config.Reachable(cfg.Listen)}
 	db, err := c.open(cmd)
-	if err != nil {
+	if err != nil && cfg.Embedded() {
 		return here, nil
+	}
+	if err != nil {
+		return nil, err // another group's server may listen here
 	}
 	defer db.Close()
 	group, err := db.ReadGroup(cmd.Context())
 	if err != nil {
-		return here, nil
+		return nil, err
 	}
 	var live []string
 	for _, s := range group.Servers {

@@ -169,6 +169,11 @@ func (db *DB) enter(ctx context.Context, tx *sql.Tx, j Join, earlier process) er
 	if err := db.checkAlone(ctx, tx, j.Server, j.HighAvailability, connectors); err != nil {
 		return err
 	}
+	if len(j.Connectors) == 0 && len(connectors) == 0 {
+		if err := db.checkAloneInGroup(ctx, tx, j); err != nil {
+			return err
+		}
+	}
 	_, err = tx.ExecContext(ctx, db.statements.joinServer,
 		j.Server, j.Address, j.Boot, j.Version, j.Promised.Microseconds(), oneIf(j.HighAvailability))
 	if err != nil {
@@ -252,6 +257,26 @@ func (db *DB) checkAlone(ctx context.Context, tx *sql.Tx, server string, highly 
 			WithNext("set up both servers with high availability, or remove " + other + " from the management group first")
 	}, `SELECT m.connector, m.server, s.high_availability FROM membership m JOIN server s ON s.name = m.server
 		WHERE m.server <> $1 ORDER BY m.connector, m.position`, server)
+}
+
+// checkAloneInGroup does so while there is no connector yet: a server that serves
+// all would share the first one with every other that runs. Later it would be
+// refused by a line in its log alone.
+func (db *DB) checkAloneInGroup(ctx context.Context, tx *sql.Tx, j Join) error {
+	return each(ctx, tx, func(rows *sql.Rows) error {
+		var other string
+		var otherToo int
+		if err := rows.Scan(&other, &otherToo); err != nil || j.HighAvailability && otherToo != 0 {
+			return err
+		}
+		without := j.Server
+		if j.HighAvailability {
+			without = other
+		}
+		return fault.New(fault.Refused, fmt.Sprintf("server %s cannot share the connectors to come with server %s: %s was set up without high availability",
+			j.Server, other, without)).
+			WithNext("set up both servers with high availability, name the connectors of each, or remove " + other + " from the management group first")
+	}, "SELECT name, high_availability FROM server WHERE name <> $1 AND boot <> '' ORDER BY name", j.Server)
 }
 
 // JoinConnectors makes a server that joined a member of more connectors, which

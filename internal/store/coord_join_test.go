@@ -302,6 +302,29 @@ func TestRemoveServerSwitchesOverFirst(t *testing.T) {
 	})
 }
 
+// TestJoinAloneBeforeTheFirstConnector: a second server is refused at its start,
+// not when a connector is applied that it cannot share.
+func TestJoinAloneBeforeTheFirstConnector(t *testing.T) {
+	onEach(t, func(t *testing.T, url string) {
+		db := open(t, url)
+		alone := joining("a")
+		alone.HighAvailability = false
+		if err := db.Join(t.Context(), alone); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, "a second server", db.Join(t.Context(), joining("b")), fault.Refused, "a", "b", "high availability")
+		if err := db.Join(t.Context(), joining("b", "other")); err != nil {
+			t.Errorf("a server of a connector of its own: %v", err)
+		}
+		if err := db.Leave(t.Context(), "a", alone.Boot); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Join(t.Context(), joining("c")); err != nil {
+			t.Errorf("beside a server that left: %v", err)
+		}
+	})
+}
+
 // TestRemoveTheLastServerOfAConnector: another server of the group does not help a
 // connector that it does not serve.
 func TestRemoveTheLastServerOfAConnector(t *testing.T) {

@@ -179,10 +179,20 @@ func explainWait(l store.LinkDetail, c circumstances) Answer {
 	case c.dead[active]:
 		return Answer{Standing: Stuck, Text: fmt.Sprintf("The process of %s, the last Active of %s, is gone and no other server runs.", active, l.Connector)}
 	case l.DueAt.After(c.now):
-		return Answer{Standing: Waiting, Next: l.DueAt, Text: fmt.Sprintf("It is held back for another %s.", ago(l.DueAt.Sub(c.now)))}
+		return Answer{Standing: Waiting, Next: l.DueAt, Text: explainHeld(l, c)}
 	}
 	turn := explainTurn(l, c, active)
 	return Answer{Standing: Due, Text: turn, Then: turn}
+}
+
+// explainHeld says until when a link is held back, and why where a failure is the
+// reason: one that speaks of the remote as a whole counts as no try of the link.
+func explainHeld(l store.LinkDetail, c circumstances) string {
+	wait := max(l.DueAt.Sub(c.now), time.Second)
+	if l.Failure == "" {
+		return fmt.Sprintf("It is held back for another %s.", ago(wait))
+	}
+	return fmt.Sprintf("It is tried again in %s. The last failure: %s.", ago(wait), sentence(l.Failure))
 }
 
 // explainTurn says when a link that only waits for its turn is sent.
