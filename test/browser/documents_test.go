@@ -224,6 +224,12 @@ func previews(t *testing.T, s *site) {
 	p.open("/connectors/shop/fields")
 	p.sees("subject", "body", "default")
 	p.choose("Alert", optionOf(p, "disk of db1"))
+	if !p.eventually(func() bool { // the choice loads the page anew: what is typed before is lost
+		loaded, err := call[bool](p, `() => document.readyState === "complete" && location.search.includes("alert=")`)
+		return err == nil && loaded
+	}) {
+		t.Fatalf("the chosen alert was not loaded: %s", p.path())
+	}
 	p.sees("disk of db1 is full")
 	p.fill("subject", "{{ .Severity | upper }}: {{ .Summary }}")
 	p.sees("CRITICAL: disk of db1 is full")
