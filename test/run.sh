@@ -99,7 +99,7 @@ fuzz() {
 	heading 'fuzzing of every parser of outside input'
 	local pkg target
 	while read -r pkg target; do
-		go test "$pkg" -run '^$' -fuzz "^$target\$" -fuzztime 5s
+		go test "$pkg" -run '^$' -fuzz "^$target\$" -fuzztime 3s
 	done < <(grep -rlE '^func Fuzz' --include='*_test.go' internal | sort | while read -r file; do
 		grep -oE '^func Fuzz[A-Za-z0-9_]+' "$file" | sed "s|^func |./$(dirname "$file") |"
 	done)
