@@ -87,7 +87,7 @@ unit() {
 	heading 'tests under the race detector'
 	# The race detector needs cgo for the test binary; the product never does. Many
 	# packages wait for servers and disks more than they compute, hence -p.
-	CGO_ENABLED=1 go test -race -count=1 -p 4 -timeout 12m $(go list ./... | grep -v -e /test/ -e /internal/sim)
+	CGO_ENABLED=1 go test -race -count=1 -p 3 -timeout 14m $(go list ./... | grep -v -e /test/ -e /internal/sim)
 }
 
 sim() {

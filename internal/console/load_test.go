@@ -40,7 +40,7 @@ func TestPagesStayLight(t *testing.T) {
 	b := newBench(t)
 	b.many(1000, 10_000)
 	for _, path := range overviewPages {
-		page := b.get(path, http.StatusOK)
+		page := b.patiently(path)
 		weight := len(page)
 		for _, part := range strings.Split(page, `"`) {
 			if strings.HasPrefix(part, "/assets/") {
@@ -51,6 +51,19 @@ func TestPagesStayLight(t *testing.T) {
 			t.Errorf("%s weighs %d bytes with its assets, %d without", path, weight, len(page))
 		}
 	}
+}
+
+// patiently gets a page, again where a busy machine made the database too slow
+// for a person to wait for.
+func (b *bench) patiently(path string) string {
+	b.Helper()
+	for range 20 {
+		w := httptest.NewRecorder()
+		if b.mux.ServeHTTP(w, b.request(http.MethodGet, path, nil)); w.Code == http.StatusOK {
+			return w.Body.String()
+		}
+	}
+	return b.get(path, http.StatusOK)
 }
 
 // BenchmarkOverview renders the overview of 1,000 connectors and 100,000 links:
