@@ -25,13 +25,19 @@ CREATE TABLE bare_link (LIKE link INCLUDING ALL);`
 	if _, err := pool.Exec(ctx, schema); err != nil {
 		return 0, fmt.Errorf("make bare tables: %w", err)
 	}
+	return inBatches(alerts, connections, func(first, count int) error { return insertBare(ctx, pool, first, count) })
+}
+
+// inBatches inserts alerts, 500 to a commit, on some connections at once, and
+// returns how many a second.
+func inBatches(alerts, connections int, insert func(first, count int) error) (float64, error) {
 	const batch = 500
 	began := time.Now()
 	failed := make(chan error, connections)
 	for c := range connections {
 		go func() {
 			for n := c * batch; n < alerts; n += connections * batch {
-				if err := insertBare(ctx, pool, n, batch); err != nil {
+				if err := insert(n, batch); err != nil {
 					failed <- err
 					return
 				}

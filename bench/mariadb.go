@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -37,26 +36,7 @@ CREATE TABLE bare_link LIKE link;`
 	if _, err := db.ExecContext(ctx, schema); err != nil {
 		return 0, fmt.Errorf("make bare tables: %w", err)
 	}
-	const batch = 500
-	began := time.Now()
-	failed := make(chan error, connections)
-	for c := range connections {
-		go func() {
-			for n := c * batch; n < alerts; n += connections * batch {
-				if err := insertBareMariaDB(ctx, db, n, batch); err != nil {
-					failed <- err
-					return
-				}
-			}
-			failed <- nil
-		}()
-	}
-	for range connections {
-		if err := <-failed; err != nil {
-			return 0, err
-		}
-	}
-	return float64(alerts) / time.Since(began).Seconds(), nil
+	return inBatches(alerts, connections, func(first, count int) error { return insertBareMariaDB(ctx, db, first, count) })
 }
 
 // insertBareMariaDB inserts the rows in the order of their keys, as they come.

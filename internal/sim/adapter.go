@@ -94,34 +94,7 @@ func request[T any](ctx context.Context, a adapter, c errand, do func(k *Desk) (
 		return none, &remote.Failure{Class: remote.Retry, Connect: true, Shared: true, Msg: "the desk cannot be connected to"}
 	}
 	v := a.visit(c)
-	ch := make(chan reply[T], 1)
-	if c.write {
-		p.w.underWay.Add(1)
-	}
-	time.AfterFunc(v.there, func() {
-		got := serve(a, v, c, do)
-		if c.write {
-			p.w.underWay.Add(-1)
-			if got.err == nil {
-				p.w.check.executed(c.kind, c.link, win, v.tardy)
-			}
-		}
-		if !v.lost {
-			time.AfterFunc(v.back, func() { ch <- got })
-		}
-	})
-	patience := time.NewTimer(v.patience)
-	defer patience.Stop()
-	var got reply[T]
-	select {
-	case got = <-ch:
-	case <-ctx.Done():
-		got.err = context.Cause(ctx)
-	case <-patience.C:
-		got.err = &remote.Failure{Class: remote.Unknown, Msg: "the desk did not answer in time"}
-	case <-p.dead:
-		got.err = errDead
-	}
+	got := await(ctx, p, v, deliver(a, v, c, win, do))
 	if c.write && got.err != nil && remote.AsFailure(got.err).Class == remote.Unknown {
 		p.w.check.unknown(c.link)
 	}
@@ -131,6 +104,44 @@ func request[T any](ctx context.Context, a adapter, c errand, do func(k *Desk) (
 	}
 	p.w.trace.add(p, "desk answers", c.kind, a.name(c), errText(got.err))
 	return got.v, got.err
+}
+
+// deliver has the desk serve a request when it has arrived there, whatever has
+// become of its sender, and returns where the answer comes in, if it ever does.
+func deliver[T any](a adapter, v visit, c errand, win *sendWindow, do func(k *Desk) (T, error)) <-chan reply[T] {
+	w, answer := a.p.w, make(chan reply[T], 1)
+	if c.write {
+		w.underWay.Add(1)
+	}
+	time.AfterFunc(v.there, func() {
+		got := serve(a, v, c, do)
+		if c.write {
+			w.underWay.Add(-1)
+			if got.err == nil {
+				w.check.executed(c.kind, c.link, win, v.tardy)
+			}
+		}
+		if !v.lost {
+			time.AfterFunc(v.back, func() { answer <- got })
+		}
+	})
+	return answer
+}
+
+// await waits for an answer as long as the sender lives and has patience.
+func await[T any](ctx context.Context, p *Process, v visit, answer <-chan reply[T]) (got reply[T]) {
+	patience := time.NewTimer(v.patience)
+	defer patience.Stop()
+	select {
+	case got = <-answer:
+	case <-ctx.Done():
+		got.err = context.Cause(ctx)
+	case <-patience.C:
+		got.err = &remote.Failure{Class: remote.Unknown, Msg: "the desk did not answer in time"}
+	case <-p.dead:
+		got.err = errDead
+	}
+	return got
 }
 
 // serve is the desk's side of a request.
