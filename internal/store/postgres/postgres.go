@@ -55,7 +55,13 @@ var sessionSettings = map[string]string{
 	// Every statement of work goes through an index, in the order of its input.
 	// Other joins would read whole tables once statistics are stale, and update
 	// rows in an order of their own, which is how two batches wait in a circle.
-	"enable_hashjoin": "off", "enable_mergejoin": "off",
+	// While there are none, as after the first storm of alerts, the planner would
+	// also compare each row of a batch with each of the table (2.7 s for 1,000
+	// outcomes beside 60,000 links), or keep a plan made for an empty one.
+	"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_material": "off", "enable_seqscan": "off",
+	// Compiling takes longer than any of them; what has to read a whole table
+	// looks so dear with the above that it would be compiled.
+	"jit": "off",
 }
 
 // Config reads a URL and adds the settings every connection of ours has.
