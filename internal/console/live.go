@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"time"
 
 	"tieline/internal/fault"
@@ -51,7 +53,9 @@ func (t *liveTarget) Header() http.Header       { return http.Header{} }
 func (t *liveTarget) WriteHeader(int)           {}
 func (t *liveTarget) Write([]byte) (int, error) { return 0, nil }
 
-// watched finds the live page that a stream asks for.
+// watched finds the live page that a stream asks for. A page without panels of
+// its own may still have lists that are loaded again when their subject changed;
+// then the stream says since when ("since", see live.js).
 func (c *Console) watched(r *http.Request) (livePage, error) {
 	u, err := url.Parse(localPath(r.FormValue("page")))
 	if err != nil {
@@ -61,7 +65,7 @@ func (c *Console) watched(r *http.Request) (livePage, error) {
 	of.Method, of.URL, of.RequestURI, of.Form = http.MethodGet, u, u.RequestURI(), nil
 	target := &liveTarget{}
 	c.live.ServeHTTP(target, of)
-	if target.page.data == nil {
+	if target.page.data == nil && !r.Form.Has("since") {
 		return livePage{}, fault.New(fault.NotFound, "the page "+u.Path+" has nothing to watch")
 	}
 	return target.page, nil
@@ -73,6 +77,8 @@ type message struct {
 	Away   string            `json:"away,omitempty"`   // why the database does not answer
 	Since  string            `json:"since,omitempty"`  // since when
 	Panels map[string]string `json:"panels,omitempty"` // those that changed, by their element's id
+	// Topics are the subjects of lists that changed.
+	Topics []overview.Subject `json:"topics,omitempty"`
 }
 
 // stream sends a page's panels as they change, as server-sent events, until the
@@ -91,7 +97,7 @@ func (c *Console) stream(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, "retry: 1000\n\n")
 	watcher := c.Services.Overview.Hub().Watch()
 	defer watcher.Close()
-	s := &streamer{console: c, page: page, sent: map[string]string{}}
+	s := &streamer{console: c, page: page, sent: map[string]string{}, told: toldSince(r.FormValue("since"))}
 	for {
 		if err := s.send(w, watcher.State()); err != nil || out.Flush() != nil {
 			return // the browser has left
@@ -112,6 +118,21 @@ type streamer struct {
 	page    livePage
 	seq     uint64
 	sent    map[string]string // by panel
+	told    time.Time         // what changed later was not told; zero = nothing is to be told
+}
+
+// lateness is how much earlier than it says a page may have been made: its clock
+// is read when its data has been.
+const lateness = time.Second
+
+// toldSince reads since when a page is to be told of changes, in ms since 1970 by
+// the database's clock; zero when it does not want to be told.
+func toldSince(text string) time.Time {
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).Add(-lateness)
 }
 
 // send writes one event about a state that is new.
@@ -124,7 +145,7 @@ func (s *streamer) send(w http.ResponseWriter, state overview.State) error {
 	if !state.Away.IsZero() {
 		m.Away, m.Since = state.AwayReason(), state.Away.Format("15:04:05 MST")
 	} else if state.Snapshot != nil {
-		m.Panels = s.changed(state)
+		m.Panels, m.Topics = s.changed(state), s.topics(state)
 	}
 	text, err := json.Marshal(m)
 	if err != nil {
@@ -136,6 +157,9 @@ func (s *streamer) send(w http.ResponseWriter, state overview.State) error {
 
 // changed renders the panels and returns those that differ from what was sent.
 func (s *streamer) changed(state overview.State) map[string]string {
+	if s.page.data == nil {
+		return nil
+	}
 	data, err := s.page.data(state)
 	if err != nil {
 		return nil // what stands on the page stays; a reload tells why
@@ -152,6 +176,22 @@ func (s *streamer) changed(state overview.State) map[string]string {
 		}
 	}
 	return changed
+}
+
+// topics returns the subjects that changed since the browser was told.
+func (s *streamer) topics(state overview.State) []overview.Subject {
+	if s.told.IsZero() {
+		return nil
+	}
+	var topics []overview.Subject
+	for subject, at := range state.Changed {
+		if at.After(s.told) {
+			topics = append(topics, subject)
+		}
+	}
+	slices.Sort(topics)
+	s.told = state.Snapshot.At
+	return topics
 }
 
 // livePanel is the frame of a panel that is rendered alone.

@@ -35,6 +35,7 @@ func (c *Console) undone(w http.ResponseWriter, r *http.Request, path string, er
 		c.fail(w, r, err)
 		return
 	}
+	access.NotDone(r.Context(), err)
 	c.done(w, r, path, Notice{Kind: "red", What: capital(known.Msg), Text: nextStep(known)})
 }
 
@@ -49,7 +50,7 @@ func (c *Console) setNotice(w http.ResponseWriter, n Notice) {
 // takeNotice returns the notice of the form before and forgets it.
 func (c *Console) takeNotice(w http.ResponseWriter, r *http.Request) *Notice {
 	cookie, err := r.Cookie(noticeCookie)
-	if err != nil || w == nil {
+	if err != nil || w == nil || fragmentOf(r) != "" { // a part of a page has no place for it
 		return nil
 	}
 	c.setCookie(w, noticeCookie, "", -1)

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -131,12 +133,17 @@ type events struct {
 
 func (b *bench) watch(t *testing.T, page string) *events {
 	t.Helper()
+	return b.stream(t, "page="+url.QueryEscape(page))
+}
+
+func (b *bench) stream(t *testing.T, query string) *events {
+	t.Helper()
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b.mux.ServeHTTP(w, r.WithContext(access.With(r.Context(), access.Principal{Name: "ann", Role: b.role})))
 	})
 	server := httptest.NewServer(handler)
 	ctx, cancel := context.WithCancel(t.Context())
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/live?page="+url.QueryEscape(page), nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/live?"+query, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +153,7 @@ func (b *bench) watch(t *testing.T, page string) *events {
 	}
 	t.Cleanup(func() { cancel(); answer.Body.Close(); server.Close() })
 	if answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != "text/event-stream" {
-		t.Fatalf("the stream of %s answers %s", page, answer.Status)
+		t.Fatalf("the stream of %s answers %s", query, answer.Status)
 	}
 	lines := bufio.NewScanner(answer.Body)
 	lines.Buffer(nil, 1<<20)
@@ -157,6 +164,7 @@ type event struct {
 	Now    int64
 	Away   string
 	Panels map[string]string
+	Topics []string
 }
 
 // until reads events until one fits.
@@ -213,6 +221,52 @@ func TestEveryLivePageHasAStream(t *testing.T) {
 		}
 	}
 	b.get("/live?page=/settings/nothing", http.StatusNotFound)
+}
+
+func TestListsAreToldThatTheirTopicChanged(t *testing.T) {
+	b := newBench(t)
+	b.connector()
+	// The page has no panels of its own: all it wants is to be told.
+	live := b.stream(t, "page=/settings/nothing&since="+strconv.FormatInt(time.Now().UnixMilli(), 10))
+	live.until("a tick", func(e event) bool { return true })
+	b.apply(desk + "description: second\n")
+	live.until("the new document", func(e event) bool { return slices.Contains(e.Topics, "documents") })
+	b.active("fra1")
+	told := live.until("the new Active", func(e event) bool { return slices.Contains(e.Topics, "changes") })
+	if slices.Contains(told.Topics, "documents") || len(told.Panels) != 0 {
+		t.Errorf("told again: %+v", told)
+	}
+	b.many(2, 100)
+	live.until("the new links", func(e event) bool { return slices.Contains(e.Topics, "alerts") })
+	// A page that was made before it all is told of it all at once.
+	late := b.stream(t, "page=/settings/nothing&since="+strconv.FormatInt(time.Now().Add(-time.Hour).UnixMilli(), 10))
+	if first := late.until("an event", func(event) bool { return true }); !slices.Equal(first.Topics, []string{"alerts", "changes", "documents"}) {
+		t.Errorf("told %v", first.Topics)
+	}
+}
+
+func TestAFragmentIsOnePartOfItsPage(t *testing.T) {
+	b := newBench(t)
+	b.connector()
+	part := b.get("/?fragment=attention", http.StatusOK)
+	if !strings.HasPrefix(part, `<section class="panel" id="attention"`) || strings.Contains(part, "<html") || strings.Contains(part, `id="connectors"`) {
+		t.Errorf("the part is\n%s", part)
+	}
+	for _, name := range []string{"none", "layout", "content", "bar", "csrf"} {
+		b.get("/?fragment="+name, http.StatusNotFound)
+	}
+	// What was done is told on the page, not to a script that comes first.
+	w := httptest.NewRecorder()
+	b.mux.ServeHTTP(w, b.request(http.MethodPost, "/connectors/desk/order", url.Values{"server": {"fra1"}, "by": {"-1"}}))
+	r := b.request(http.MethodGet, "/?fragment=attention", nil)
+	for _, c := range w.Result().Cookies() {
+		r.AddCookie(c)
+	}
+	answer := httptest.NewRecorder()
+	b.mux.ServeHTTP(answer, r)
+	if answer.Code != http.StatusOK || len(answer.Result().Cookies()) != 0 {
+		t.Errorf("the part took the notice: %d, %v", answer.Code, answer.Result().Cookies())
+	}
 }
 
 func TestAssetsAreKeptForEver(t *testing.T) {

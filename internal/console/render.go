@@ -15,6 +15,7 @@ var templateFiles embed.FS
 
 // templates are the pages, each with the layout and the shared parts around it.
 type templates struct {
+	base  *template.Template            // what all pages share
 	pages map[string]*template.Template // by file name: "overview.html"
 }
 
@@ -31,7 +32,7 @@ func parseTemplates(a *assets) *templates {
 			template.Must(base.ParseFS(templateFiles, name))
 		}
 	}
-	t := &templates{pages: map[string]*template.Template{}}
+	t := &templates{base: template.Must(base.Clone()), pages: map[string]*template.Template{}}
 	for _, name := range names {
 		if !isShared(name) {
 			t.pages[path.Base(name)] = template.Must(template.Must(base.Clone()).ParseFS(templateFiles, name))
@@ -53,11 +54,28 @@ func mustGlob(files fs.FS, pattern string) []string {
 	return names
 }
 
-// render answers with a page: the template's "content" in the layout. Nothing is
-// written unless all of it could be rendered.
+// fragmentOf names the one template of a page that a script asks for, to bring a
+// list up to date (see live.js); "" = the page.
+func fragmentOf(r *http.Request) string {
+	if r.Method != http.MethodGet {
+		return ""
+	}
+	return r.URL.Query().Get("fragment")
+}
+
+// render answers with a page: the template's "content" in the layout, or the one
+// template that was asked for. Nothing is written unless all of it could be
+// rendered.
 func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
+	part := "layout"
+	if fragment := fragmentOf(r); fragment != "" {
+		if part = fragment; !c.templates.own(name, part) {
+			http.Error(w, "This page has no part of that name.", http.StatusNotFound)
+			return
+		}
+	}
 	var b bytes.Buffer
-	if err := c.templates.page(name).ExecuteTemplate(&b, "layout", data); err != nil {
+	if err := c.templates.page(name).ExecuteTemplate(&b, part, data); err != nil {
 		c.Log.ErrorContext(r.Context(), "a page could not be rendered", "page", name, "err", err)
 		http.Error(w, "This page could not be made; the server's log has the cause.", http.StatusInternalServerError)
 		return
@@ -75,6 +93,12 @@ func (t *templates) page(name string) *template.Template {
 		panic("console: there is no template " + name)
 	}
 	return p
+}
+
+// own reports whether a template is a page's own, and whole: what pages share
+// needs more around it.
+func (t *templates) own(page, name string) bool {
+	return name != "content" && name != "head" && t.base.Lookup(name) == nil && t.page(page).Lookup(name) != nil
 }
 
 // panel renders one template of a page alone.

@@ -11,17 +11,27 @@ type Pulse struct {
 	Group string               // the management group's name
 	Now   time.Time            // by the database's clock
 	Since map[string]time.Time // by connector: when its lease last changed hands
+
+	Alerts    int64 // grows with each entry of a timeline
+	Events    int64 // grows with each change of who is Active, or who may be
+	Documents int64 // grows with each applied document, and each draft that is saved or ends
 }
 
-// Pulse reads the group's name, the database's clock and since when the leases
-// are as they are, in one statement.
+// pulseText finds the ends of the indexes of what only grows; drafts are few.
+const pulseText = `
+SELECT g.name, k.now, g.generation + (SELECT count(*) + count(CASE WHEN ended <> '' THEN 1 END) FROM draft),
+	(SELECT coalesce(max(id), 0) FROM timeline), (SELECT coalesce(max(id), 0) FROM availability_event), l.connector, l.since
+FROM management_group g CROSS JOIN clock k LEFT JOIN lease l ON 1 = 1`
+
+// Pulse reads the group's name, the database's clock, since when the leases are
+// as they are, and how far the histories have grown, in one statement.
 func (db *DB) Pulse(ctx context.Context) (Pulse, error) {
 	p := Pulse{Since: map[string]time.Time{}}
 	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
 		var now int64
 		var connector sql.NullString
 		var since sql.NullInt64
-		if err := rows.Scan(&p.Group, &now, &connector, &since); err != nil {
+		if err := rows.Scan(&p.Group, &now, &p.Documents, &p.Alerts, &p.Events, &connector, &since); err != nil {
 			return err
 		}
 		p.Now = moment(now)
@@ -29,7 +39,7 @@ func (db *DB) Pulse(ctx context.Context) (Pulse, error) {
 			p.Since[connector.String] = moment(since.Int64)
 		}
 		return nil
-	}, `SELECT g.name, k.now, l.connector, l.since FROM management_group g CROSS JOIN clock k LEFT JOIN lease l ON 1 = 1`)
+	}, pulseText)
 	return p, db.explain(err, "read the management group")
 }
 

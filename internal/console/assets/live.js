@@ -1,5 +1,22 @@
 // Keeps a page up to date: the server sends the panels that changed, and the
 // database's clock once a second. Says so when it does not.
+//
+// A page whose struct says Live has this script. Two kinds of elements follow:
+//
+//   <section id="status" data-live>
+//       a panel: its html comes with the stream, from the page's liveRoute (live.go).
+//   <section id="list" data-live="?fragment=list" data-topic="alerts">
+//       a list: the stream only tells that its topic changed (several: separated by
+//       spaces; see Subject in package overview: alerts, documents, changes). Then
+//       the element is loaded from that address, at most once a second. "?fragment=
+//       NAME" of any page renders that page's own template NAME alone, whose first
+//       element is this one again; the page's query (filters, page) is added to an
+//       address of the page itself. The page needs no liveRoute for it.
+//
+// Either way the element is changed in place (morph.js): what has the focus, what
+// is typed, ticked or unfolded stays. Rows keep their identity by id or data-key;
+// one whose data-state changed is marked for a moment, and its data-say is told
+// to those who do not see it.
 
 import { morph, parse } from "./morph.js";
 
@@ -12,6 +29,7 @@ const silence = 3500; // ms without a word until the connection counts as lost
 let offset = Number(root.dataset.now) - performance.now(); // of the database's clock
 let source, heard = performance.now(), last = fresh.textContent.replace("as of ", ""), away = "";
 let first = true;
+let told = root.dataset.now; // until then the page is as the server told, in ms by the database's clock
 
 const clock = (ms) => new Date(ms).toISOString().slice(11, 19) + " UTC";
 
@@ -41,23 +59,68 @@ function warn(text) {
   if (lost.textContent !== text) lost.textContent = text;
 }
 
-function apply(panels) {
+// replace brings an element to what the server sent of it, and tells what changed
+// when it tells at all.
+function replace(old, html, tells) {
+  const next = parse(html).body.firstElementChild;
+  // Nothing is taken away under the pointer; the next event brings it.
+  if (!old || !next || old.dataset.keep) return false;
   const told = [];
-  for (const [id, html] of Object.entries(panels)) {
-    const old = document.getElementById(id), next = parse(html).body.firstElementChild;
-    // A panel is not taken away under the pointer; the next event brings it.
-    if (!old || !next || old.dataset.keep) continue;
-    for (const el of morph(old, next)) {
-      if (first) continue;
-      el.classList.remove("changed");
-      void el.offsetWidth; // so that the mark begins anew
-      el.classList.add("changed");
-      if (el.dataset.say) told.push(el.dataset.say);
-    }
+  for (const el of morph(old, next)) {
+    if (!tells) continue;
+    el.classList.remove("changed");
+    void el.offsetWidth; // so that the mark begins anew
+    el.classList.add("changed");
+    if (el.dataset.say) told.push(el.dataset.say);
   }
   if (told.length) say.textContent = told.slice(0, 5).join(". ");
+  return true;
+}
+
+function apply(panels) {
+  for (const [id, html] of Object.entries(panels)) replace(document.getElementById(id), html, !first);
   first = false;
   document.dispatchEvent(new CustomEvent("tieline:panels"));
+}
+
+// Lists: when each was last loaded, and which are about to be.
+const pause = 900; // ms between two loads of a list
+const loaded = new Map(), waiting = new Set();
+
+function listsOf(topics) {
+  return [...document.querySelectorAll("[data-live][data-topic]")].filter((el) =>
+    el.id && el.dataset.live && el.dataset.topic.split(/\s+/).some((t) => topics.includes(t)));
+}
+
+function addressOf(list) {
+  const url = new URL(list.dataset.live, location.href);
+  if (url.pathname !== location.pathname) return url;
+  const own = new Set(url.searchParams.keys());
+  for (const [name, value] of new URLSearchParams(location.search)) if (!own.has(name)) url.searchParams.append(name, value);
+  return url;
+}
+
+function reload(list) {
+  const id = list.id;
+  if (waiting.has(id)) return;
+  waiting.add(id);
+  setTimeout(() => load(id), Math.max(0, (loaded.get(id) ?? -pause) + pause - performance.now()));
+}
+
+async function load(id) {
+  const list = document.getElementById(id);
+  waiting.delete(id); // what changes from now on asks for another load
+  loaded.set(id, performance.now());
+  if (!list) return;
+  try {
+    const answer = await fetch(addressOf(list), { cache: "no-store" });
+    if (answer.redirected || !answer.ok) return; // the stream tells of a session or a database that is gone
+    if (!replace(document.getElementById(id), await answer.text(), true)) return reload(list);
+    ages();
+    document.dispatchEvent(new CustomEvent("tieline:panels"));
+  } catch {
+    // the stream tells of a server that is away, and of the change again when it is back
+  }
 }
 
 function hear(event) {
@@ -68,9 +131,11 @@ function hear(event) {
   } else {
     offset = m.now - performance.now();
     last = clock(m.now);
+    told = m.now;
     away = "";
   }
   if (m.panels) apply(m.panels);
+  if (m.topics) listsOf(m.topics).forEach(reload);
   tick();
 }
 
@@ -91,7 +156,8 @@ function tick() {
 
 function connect() {
   source?.close();
-  source = new EventSource("/live?page=" + encodeURIComponent(location.pathname + location.search));
+  const query = new URLSearchParams({ page: location.pathname + location.search, since: told });
+  source = new EventSource("/live?" + query);
   source.onmessage = hear;
   source.onerror = () => {
     tick();

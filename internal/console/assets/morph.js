@@ -47,13 +47,15 @@ function node(old, next, changed) {
     if (old.nodeValue !== next.nodeValue) old.nodeValue = next.nodeValue;
     return;
   }
-  const state = old.dataset.state;
+  const state = old.dataset.state, ticked = old.checked, default_ = old.defaultChecked;
   attributes(old, next);
   if (state !== undefined && state !== next.dataset.state) changed.push(old);
   if (old.hasAttribute("data-ago") && !next.textContent) return; // live.js writes it
   if (old === document.activeElement && "value" in old) return; // it is being typed in
   if (next.childNodes.length || old.childNodes.length) children(old, next, changed);
-  if ("checked" in old && old.type !== "text") old.checked = next.checked;
+  // A box follows the page when the page changed its mind about it; else it stays
+  // as the person left it.
+  if (ticked !== undefined) old.checked = default_ === next.defaultChecked ? ticked : next.checked;
 }
 
 // morph makes old show what next shows, and returns the elements whose

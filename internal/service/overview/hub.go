@@ -19,8 +19,10 @@ const (
 type State struct {
 	Snapshot *Snapshot // nil before the first reading that succeeded
 	Seq      uint64    // grows with each reading
-	Away     time.Time // since when the database does not answer, by its own clock as carried on; zero = it does
-	Err      error     // why
+	// Changed is when each subject was seen to change, by the database's clock.
+	Changed map[Subject]time.Time
+	Away    time.Time // since when the database does not answer, by its own clock as carried on; zero = it does
+	Err     error     // why
 }
 
 // Hub reads the group for everybody who watches. It works while somebody does.
@@ -151,6 +153,7 @@ func (h *Hub) read(ctx context.Context) {
 	h.state.Seq++
 	switch {
 	case err == nil:
+		h.state.Changed = changed(h.state.Changed, h.state.Snapshot, snapshot)
 		h.state.Snapshot, h.state.Away, h.state.Err = snapshot, time.Time{}, nil
 	case h.state.Away.IsZero():
 		h.state.Away, h.state.Err = h.service.Now(), err

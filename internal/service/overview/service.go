@@ -74,6 +74,7 @@ func (s *Service) Read(ctx context.Context) (*Snapshot, error) {
 	r.name, r.now, r.since = pulse.Group, pulse.Now, pulse.Since
 	r.suspect, r.dead = s.presence.look(ctx, s.store, r.group.Servers)
 	snapshot := derive(r)
+	snapshot.Marks = marksOf(pulse, r.backlog)
 	s.keep(snapshot)
 	return snapshot, nil
 }

@@ -15,6 +15,7 @@ type Snapshot struct {
 	Group      string    // the management group's name
 	Connectors []Connector
 	Servers    []Server
+	Marks      Marks
 }
 
 // Connector is one connector at that moment.
