@@ -181,16 +181,19 @@ func TestHearNeverEchoes(t *testing.T) {
 	}
 }
 
-func TestC10KeyNamesGroupAndAlert(t *testing.T) {
+func TestC10KeyNamesGroupConnectorAndAlert(t *testing.T) {
 	group, other, id := uuid.New(), uuid.New(), NewID()
-	k := NewKey(group, id)
-	if got, ok := k.Alert(group); !ok || got != id {
+	k := NewKey(group, "desk", id)
+	if got, ok := k.Alert(group, "desk"); !ok || got != id {
 		t.Errorf("%s names %s, %v", k, got, ok)
 	}
-	if _, ok := k.Alert(other); ok {
+	if _, ok := k.Alert(other, "desk"); ok {
 		t.Error("another group's key is taken for ours")
 	}
-	if _, ok := Key("ticket 42").Alert(group); ok {
+	if _, ok := k.Alert(group, "files"); ok || k == NewKey(group, "files", id) {
+		t.Error("the key of another connector's ticket for the same alert is taken for ours")
+	}
+	if _, ok := Key("ticket 42").Alert(group, "desk"); ok {
 		t.Error("any text is taken for a key")
 	}
 }

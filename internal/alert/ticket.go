@@ -7,23 +7,30 @@ import (
 	"github.com/google/uuid"
 )
 
-// Key is what a ticket carries so that it can be found again: the management
-// group's UUID and the alert's, which no restore and no other group repeats.
+// Key is what a ticket carries so that it can be found again: it names the
+// management group, the connector and the alert by their UUIDs, the first two cut
+// short. No restore and no other group repeats it, and two connectors that send
+// the same alert to the same remote have a ticket each.
 type Key string
 
-// NewKey returns the key of an alert's ticket.
-func NewKey(group uuid.UUID, id ID) Key {
-	return Key("tl-" + group.String()[:8] + "-" + id.String())
+// NewKey returns the key of the ticket that a connector keeps for an alert.
+func NewKey(group uuid.UUID, connector string, id ID) Key {
+	return Key(keyPrefix(group, connector) + id.String())
 }
 
-// Alert returns the alert a key of this group names; ok is false for any other text.
-func (k Key) Alert(group uuid.UUID) (id ID, ok bool) {
-	rest, ok := strings.CutPrefix(string(k), "tl-"+group.String()[:8]+"-")
+// Alert returns the alert that a key of this group and connector names; ok is
+// false for any other text.
+func (k Key) Alert(group uuid.UUID, connector string) (id ID, ok bool) {
+	rest, ok := strings.CutPrefix(string(k), keyPrefix(group, connector))
 	if !ok {
 		return ID{}, false
 	}
 	id, err := uuid.Parse(rest)
 	return id, err == nil
+}
+
+func keyPrefix(group uuid.UUID, connector string) string {
+	return "tl-" + group.String()[:8] + "-" + uuid.NewSHA1(group, []byte(connector)).String()[:8] + "-"
 }
 
 // Draft is what a ticket should show: an alert's revision after the connector's

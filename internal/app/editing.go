@@ -15,6 +15,7 @@ import (
 func DocumentKinds(agent string) documents.Kinds {
 	return documents.Kinds{
 		Check:    CheckKinds,
+		Beside:   CheckBeside,
 		Settings: HASettings,
 		Notes: func(doc *connector.Document) []fault.Problem {
 			var notes []fault.Problem

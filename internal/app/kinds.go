@@ -10,6 +10,7 @@ import (
 	"tieline/internal/connector"
 	"tieline/internal/fault"
 	"tieline/internal/ha"
+	"tieline/internal/intake"
 	"tieline/internal/remote"
 	"tieline/internal/remote/files"
 	"tieline/internal/remote/rt"
@@ -22,7 +23,7 @@ import (
 
 // remotes is every kind of remote system that is built in.
 var remotes = map[string]remote.Kind{
-	"files":   {Check: files.Check, New: files.New},
+	"files":   {Check: files.Check, New: files.New, Inbox: files.Inbox},
 	"rt":      {Check: rt.Check, New: rt.New},
 	"webhook": {Check: webhook.Check, New: webhook.New},
 }
@@ -56,6 +57,28 @@ func CheckKinds(doc *connector.Document) []fault.Problem {
 		}
 	}
 	return problems
+}
+
+// CheckBeside finds what a document and those of the group's other connectors
+// cannot both say. It is run before a document is applied.
+func CheckBeside(doc *connector.Document, others []*connector.Document) []fault.Problem {
+	problems := intake.CheckSources(doc, others)
+	mine := inbox(doc)
+	for _, other := range others {
+		if mine != "" && other.Name != doc.Name && inbox(other) == mine {
+			problems = append(problems, fault.Problem{Path: "remote.settings", Message: fmt.Sprintf(
+				"connector %s takes the replies in %s too, and either would take the other's away; give each an inbox of its own", other.Name, mine)})
+		}
+	}
+	return problems
+}
+
+func inbox(doc *connector.Document) string {
+	kind := remotes[doc.Remote.Kind]
+	if kind.Inbox == nil {
+		return ""
+	}
+	return kind.Inbox(remoteSettings(doc))
 }
 
 func unknownKind[T any](path, kind string, known map[string]T) fault.Problem {

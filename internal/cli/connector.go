@@ -14,7 +14,6 @@ import (
 	"tieline/internal/app"
 	"tieline/internal/connector"
 	"tieline/internal/fault"
-	"tieline/internal/intake"
 	"tieline/internal/store"
 )
 
@@ -79,7 +78,7 @@ func parseBeside(ctx context.Context, db *store.DB, text []byte) (*connector.Doc
 			others = append(others, doc)
 		}
 	}
-	return connector.Parse(text, app.CheckKinds, func(doc *connector.Document) []fault.Problem { return intake.CheckSources(doc, others) })
+	return connector.Parse(text, app.CheckKinds, func(doc *connector.Document) []fault.Problem { return app.CheckBeside(doc, others) })
 }
 
 // saveDocument validates a text and stores it as the connector's next version,

@@ -216,11 +216,11 @@ func TestC10KeysAreTheGroupsAndTheAlerts(t *testing.T) {
 		a := w.activate("a")
 		id := w.raise(a, "disk")
 		after(time.Second)
-		got, ours := w.remote.Tickets()[0].Key.Alert(w.group)
+		got, ours := w.remote.Tickets()[0].Key.Alert(w.group, desk)
 		if !ours || got != id {
 			t.Fatalf("key %q names %v", w.remote.Tickets()[0].Key, got)
 		}
-		if _, ours := w.remote.Tickets()[0].Key.Alert(uuid.New()); ours {
+		if _, ours := w.remote.Tickets()[0].Key.Alert(uuid.New(), desk); ours {
 			t.Fatal("another group takes the key for its own")
 		}
 	})

@@ -107,7 +107,7 @@ func (t *tenure) prepare(gear *equipment, j job) (s Situation, err error) {
 			s, err = Situation{Work: j.Work}, fault.New(fault.Internal, "the mapping failed in an unforeseen way; the server's log has the details")
 		}
 	}()
-	return gear.situation(j.Work, alert.NewKey(t.cfg.Group, j.Link.Alert), t.cfg.Jitter())
+	return gear.situation(j.Work, alert.NewKey(t.cfg.Group, t.cfg.Connector, j.Link.Alert), t.cfg.Jitter())
 }
 
 // mappingText is what a person is told of a mapping error: adapters of the

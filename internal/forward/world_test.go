@@ -128,7 +128,7 @@ func (w *world) raise(s *server, key string) alert.ID {
 	return id
 }
 
-func (w *world) key(id alert.ID) alert.Key { return alert.NewKey(w.group, id) }
+func (w *world) key(id alert.ID) alert.Key { return alert.NewKey(w.group, desk, id) }
 
 func (w *world) link(id alert.ID) alert.Link { return w.store.Link(desk, id) }
 

@@ -35,6 +35,10 @@ type Kind struct {
 	// New returns the adapter. It calls nobody; its error is a *fault.Error of
 	// kind Invalid that lists what Check found, or names the secret that is missing.
 	New func(Settings) (Adapter, error)
+	// Inbox names the place that news is taken away from, so that no two
+	// connectors may have the same; "" = none. nil = this kind has none: its news
+	// is read and stays where it is.
+	Inbox func(Settings) string
 }
 
 // DefaultTimeout bounds one request where Settings.Timeout is 0.

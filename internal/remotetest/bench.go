@@ -28,7 +28,7 @@ func newBench(t *testing.T, h Harness) *bench {
 }
 
 // NewKey returns a key that no other test has.
-func NewKey() alert.Key { return alert.NewKey(uuid.New(), alert.NewID()) }
+func NewKey() alert.Key { return alert.NewKey(uuid.New(), "desk", alert.NewID()) }
 
 // Draft returns a draft of an open alert.
 func Draft(k alert.Key, revision int64, fields map[string]string) alert.Draft {

@@ -274,6 +274,6 @@ func gone() error {
 
 // linkOf returns the link whose ticket carries a key.
 func (w *World) linkOf(k alert.Key) alert.LinkID {
-	id, _ := k.Alert(w.group)
+	id, _ := k.Alert(w.group, connectorName)
 	return alert.LinkID{Connector: connectorName, Alert: id, Side: alert.Remote}
 }

@@ -54,7 +54,7 @@ func (c *checker) linkEnded(l alert.Link, a alert.Alert, k *Desk) {
 	if l.Wanted != a.Revision {
 		c.found("I5: the link of %s wants revision %d of %d", name, l.Wanted, a.Revision)
 	}
-	open := k.survivors(alert.NewKey(c.w.group, a.ID))
+	open := k.survivors(alert.NewKey(c.w.group, l.Connector, a.ID))
 	if len(open) == 0 {
 		c.found("I3: %s is settled and has no ticket", name)
 		return

@@ -192,7 +192,7 @@ func (db *DB) address(ctx context.Context, tx *sql.Tx, m *mailbag, news []alert.
 // alert finds the alert that a piece of news is about: by the key, which cannot
 // be mistaken, else by the ticket.
 func (m *mailbag) alert(n alert.News) (alert.ID, bool) {
-	if id, ok := n.Key.Alert(m.group); ok {
+	if id, ok := n.Key.Alert(m.group, m.term.Connector); ok {
 		return id, true
 	}
 	id, ok := m.byTicket[n.Ticket]

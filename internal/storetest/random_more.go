@@ -100,7 +100,7 @@ func (m *model) receive() {
 	if err != nil {
 		m.Fatal(err)
 	}
-	n := alert.News{ID: alert.NewID().String(), Key: alert.NewKey(group.ID, l.LinkID.Alert), State: []string{"", "open", "resolved"}[m.IntN(3)], Own: m.IntN(4) == 0}
+	n := alert.News{ID: alert.NewID().String(), Key: alert.NewKey(group.ID, l.Connector, l.LinkID.Alert), State: []string{"", "open", "resolved"}[m.IntN(3)], Own: m.IntN(4) == 0}
 	switch m.IntN(4) {
 	case 0:
 		n.Ticket = l.Ticket

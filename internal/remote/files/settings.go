@@ -80,6 +80,12 @@ func (c config) distinct() int {
 	return len(paths)
 }
 
+// Inbox is the directory that replies are moved away from.
+func Inbox(s remote.Settings) string {
+	c, _ := read(s)
+	return c.inbox.path
+}
+
 // Check returns every problem of the settings. It does not look at the
 // directories: those of another server may be elsewhere.
 func Check(s remote.Settings) []fault.Problem {

@@ -42,7 +42,10 @@ type Store interface {
 
 // Kinds is what the composition root knows of the adapters that are built in.
 type Kinds struct {
-	Check    connector.Check
+	Check connector.Check
+	// Beside finds what a document and the other connectors' cannot both say; nil =
+	// intake.CheckSources.
+	Beside   func(doc *connector.Document, others []*connector.Document) []fault.Problem
 	Settings func(*connector.Document) ha.Settings
 	// Notes finds what a valid document leaves weaker than it could be.
 	Notes func(*connector.Document) []fault.Problem
@@ -74,6 +77,9 @@ type parsed struct {
 func New(db Store, kinds Kinds) *Service {
 	if kinds.Resolve == nil {
 		kinds.Resolve = secret.Ref.Resolve
+	}
+	if kinds.Beside == nil {
+		kinds.Beside = intake.CheckSources
 	}
 	return &Service{store: db, kinds: kinds}
 }
@@ -130,7 +136,7 @@ func (s *Service) examine(ctx context.Context, name, text string) (*connector.Do
 		return nil, nil, err
 	}
 	doc, problems := connector.Examine([]byte(text), s.kinds.Check, func(doc *connector.Document) []fault.Problem {
-		found := intake.CheckSources(doc, others)
+		found := s.kinds.Beside(doc, others)
 		if doc.Name != name && doc.Name != "" {
 			found = append(found, fault.Problem{Path: "name", Message: fmt.Sprintf("this is connector %s; its name cannot be changed, because links, tickets and servers know it by it", name)})
 		}

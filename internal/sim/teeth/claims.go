@@ -68,8 +68,10 @@ var claimMutations = []mutation{
 		excuse: "the model's Receive runs at one instant and under the term's fence, and news is told apart by its id, so a bookmark that " +
 			"went back would cost a second reading and no more; the statement's comparison is caught on SQL, in the next row but one",
 		edits: []edit{{simDir + "mail.go", "if r.bookmarks[key] != old {", "if false {"}}},
-	{rule: "C10", broken: "a key names the group alone", edits: []edit{{alertDir + "ticket.go",
-		"group.String()[:8] + \"-\" + id.String())", "group.String()[:8] + \"-\" + uuid.Nil.String())"}}},
+	{rule: "C10", broken: "a key does not name the alert", edits: []edit{{alertDir + "ticket.go",
+		"Key(keyPrefix(group, connector) + id.String())", "Key(keyPrefix(group, connector) + uuid.Nil.String())"}}},
 	{rule: "C10", broken: "a key does not name the group", edits: []edit{{alertDir + "ticket.go",
-		"return Key(\"tl-\" + group.String()[:8] + \"-\" + id.String())", "return Key(\"tl-00000000-\" + id.String())"}}},
+		"return \"tl-\" + group.String()[:8] + \"-\" + uuid.NewSHA1(group, ", "return \"tl-00000000-\" + uuid.NewSHA1(uuid.Nil, "}}},
+	{rule: "C10", broken: "a key does not name the connector", edits: []edit{{alertDir + "ticket.go",
+		"uuid.NewSHA1(group, []byte(connector))", "uuid.NewSHA1(group, nil)"}}},
 }
