@@ -70,8 +70,8 @@
 // ever sent, or after look, settle, look (C8). If it may have been carried out
 // all the same, or may yet be, a look follows when that time is over (C6), and
 // finds twins, which are merged into the lowest open one that was committed first
-// (C7): whoever merges after a crash merges the same. The key is made of two
-// UUIDs that no restore repeats (C10). An answer whose claim was replaced leaves
+// (C7): whoever merges after a crash merges the same. The key is made of the
+// UUIDs of group, connector and alert, which no restore repeats (C10). An answer whose claim was replaced leaves
 // evidence, and evidence is verified (C5).
 //
 // Invariant 5, in order. One claim, one sender: calls for a link never overlap

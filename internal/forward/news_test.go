@@ -162,7 +162,7 @@ func TestNewsThatReachesNobodyIsToldInTheLog(t *testing.T) {
 			t.Fatalf("our own ticket's news: %s", &log)
 		}
 		for range 7 {
-			w.remote.Edit(w.remote.Make(alert.NewKey(uuid.New(), alert.NewID())), func(*forwardtest.Ticket) {})
+			w.remote.Edit(w.remote.Make(alert.NewKey(uuid.New(), desk, alert.NewID())), func(*forwardtest.Ticket) {})
 		}
 		after(time.Minute)
 		w.remote.Edit("1", func(t *forwardtest.Ticket) { t.State = "open" }) // the poll reads some of those again

@@ -105,7 +105,7 @@ func (t *tenure) list(ctx context.Context, l remote.Lister, r *Report) (listing,
 			return listed, fmt.Errorf("list the remote's tickets: %w", err)
 		}
 		for _, ticket := range tickets {
-			id, ours := ticket.Key.Alert(t.cfg.Group)
+			id, ours := ticket.Key.Alert(t.cfg.Group, t.cfg.Connector)
 			if !ours {
 				continue
 			}

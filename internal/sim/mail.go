@@ -47,7 +47,7 @@ func (m mailroom) Receive(ctx context.Context, t ha.Term, name, old, next string
 // merged twin says nothing about the alert (rule C7).
 func (r *rows) hear(w *World, t ha.Term, n alert.News, backState func(string) (string, bool)) {
 	connector := t.Connector
-	id, ok := n.Key.Alert(w.group)
+	id, ok := n.Key.Alert(w.group, connector)
 	row, known := r.links[alert.LinkID{Connector: connector, Alert: id, Side: alert.Remote}]
 	if !ok || !known || row.Ticket != "" && row.Ticket != n.Ticket {
 		return

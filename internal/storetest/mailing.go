@@ -67,7 +67,7 @@ func mailHeard(t *testing.T, fresh Fresh) {
 	id := f.raise(1, tickets)[0]
 	f.settle(term)
 	ticket := f.link(id, tickets, alert.Remote).Ticket
-	key := alert.NewKey(must(f.db.Group(t.Context()))(t).ID, id)
+	key := alert.NewKey(must(f.db.Group(t.Context()))(t).ID, tickets, id)
 	news := []alert.News{
 		{ID: "1", Ticket: ticket, State: "open", Author: "operator", Text: "on it", At: time.Unix(1000, 0)},
 		{ID: "1", Ticket: ticket, State: "stalled"},
@@ -137,7 +137,7 @@ func mailTwin(t *testing.T, fresh Fresh) {
 	term := f.term(tickets, "alpha")
 	id := f.raise(1, tickets)[0]
 	f.settle(term)
-	key := alert.NewKey(must(f.db.Group(t.Context()))(t).ID, id)
+	key := alert.NewKey(must(f.db.Group(t.Context()))(t).ID, tickets, id)
 	news := []alert.News{{ID: "1", Ticket: "the twin", Key: key, State: "resolved"}}
 	if err := f.db.Receive(t.Context(), term, "poll", "", "1", news, back); err != nil {
 		t.Fatalf("receive: %v", err)
@@ -152,7 +152,7 @@ func mailAssign(t *testing.T, fresh Fresh) {
 	term := f.term(tickets, "alpha")
 	id := f.raise(1, tickets)[0]
 	claim, works := f.claim(f.db, term, 1)
-	key := alert.NewKey(must(f.db.Group(t.Context()))(t).ID, id)
+	key := alert.NewKey(must(f.db.Group(t.Context()))(t).ID, tickets, id)
 	news := []alert.News{{ID: "1", Key: key, Assign: "INC-7", State: "new"}}
 	if err := f.db.Receive(t.Context(), term, "inbox", "", "1", news, back); err != nil {
 		t.Fatalf("receive: %v", err)
@@ -171,7 +171,7 @@ func mailInOrder(t *testing.T, fresh Fresh) {
 	id := f.raise(1, tickets)[0]
 	claim, works := f.claim(f.db, term, 1)
 	f.record(term, sent(works[0], claim, "")) // the ticket's name comes later
-	key := alert.NewKey(must(f.db.Group(t.Context()))(t).ID, id)
+	key := alert.NewKey(must(f.db.Group(t.Context()))(t).ID, tickets, id)
 	news := []alert.News{
 		{ID: "1", Ticket: "TK1", State: "open"}, // too early: nobody's yet
 		{ID: "2", Key: key, Ticket: "TK1", Assign: "TK1"},
@@ -211,14 +211,15 @@ func mailUnheard(t *testing.T, fresh Fresh) {
 	ticket, group := f.link(id, tickets, alert.Remote).Ticket, must(f.db.Group(t.Context()))(t).ID
 	news := []alert.News{
 		{ID: "ours", Ticket: ticket, State: "open"},
-		{ID: "twin", Key: alert.NewKey(group, id), Ticket: "a twin", State: "open"},
+		{ID: "twin", Key: alert.NewKey(group, tickets, id), Ticket: "a twin", State: "open"},
 		{ID: "ticket", Ticket: "a stranger's", State: "open"},
-		{ID: "group", Key: alert.NewKey(alert.NewID(), id), State: "open"},
-		{ID: "alert", Key: alert.NewKey(group, alert.NewID()), State: "open"},
-		{ID: "connector", Key: alert.NewKey(group, elsewhere), Ticket: "X", Assign: "X"},
+		{ID: "group", Key: alert.NewKey(alert.NewID(), tickets, id), State: "open"},
+		{ID: "alert", Key: alert.NewKey(group, tickets, alert.NewID()), State: "open"},
+		{ID: "connector", Key: alert.NewKey(group, tickets, elsewhere), Ticket: "X", Assign: "X"},
+		{ID: "neighbour", Key: alert.NewKey(group, files, elsewhere), Ticket: "Y", Assign: "Y"},
 		{ID: "its ticket", Ticket: "X", State: "open"},
 	}
-	want := []string{"ticket", "group", "alert", "connector", "its ticket"}
+	want := []string{"ticket", "group", "alert", "connector", "neighbour", "its ticket"}
 	for _, step := range []struct {
 		old, next string
 		want      []string

@@ -71,7 +71,7 @@ func sourceEnds(t *testing.T, fresh Fresh, absent bool) {
 	other := f.accept(to(tickets), observe("b", alert.Open, "x"))[0].ID
 	f.settle(term)
 	for i, id := range []alert.ID{id, other} {
-		key := alert.NewKey(must(f.db.Group(t.Context()))(t).ID, id)
+		key := alert.NewKey(must(f.db.Group(t.Context()))(t).ID, tickets, id)
 		step := []string{"", "1", "2"}[i:]
 		if err := f.db.Receive(t.Context(), term, "poll", step[0], step[1], []alert.News{{ID: step[1], Key: key, State: "resolved"}}, back); err != nil {
 			t.Fatalf("receive: %v", err)

@@ -133,7 +133,7 @@ func (w *world) link(l store.LinkDetail) Link {
 	}
 	explained.Subscription = k.Document().Subscription
 	m := &Message{Version: w.version(l.Connector)}
-	draft, err := k.Draft(&w.about.alert, &l.Link, alert.NewKey(w.group.ID, l.Alert))
+	draft, err := k.Draft(&w.about.alert, &l.Link, alert.NewKey(w.group.ID, l.Connector, l.Alert))
 	m.Draft = draft
 	if err != nil {
 		m.Problem = err.Error()
