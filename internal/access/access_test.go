@@ -51,7 +51,7 @@ func TestSignIn(t *testing.T) {
 	if made.Name != "ann" || !strings.HasPrefix(made.Password.Reveal(), "$argon2id$v=19$m=19456,t=2,p=1$") {
 		t.Errorf("made %q with %q", made.Name, made.Password.Reveal())
 	}
-	a, err := s.SignIn(t.Context(), "ANN", good, "192.0.2.1")
+	a, err := s.SignIn(t.Context(), "ANN", good, access.Origin{Address: "192.0.2.1"})
 	if err != nil || a.Name != "ann" || a.Role != access.Admin {
 		t.Fatalf("signed in %+v: %v", a, err)
 	}
@@ -63,7 +63,7 @@ func TestSignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range [][2]string{{"ann", "wrong"}, {"ann", ""}, {"eve", good}, {"", ""}, {"ida", ""}, {"ida", good}, {"no such name!", good}} {
-		_, err := s.SignIn(t.Context(), c[0], c[1], "192.0.2.1")
+		_, err := s.SignIn(t.Context(), c[0], c[1], access.Origin{Address: "192.0.2.1"})
 		if fault.KindOf(err) != fault.Unauthorized {
 			t.Errorf("%q with %q: %v", c[0], c[1], err)
 		}
@@ -86,14 +86,14 @@ func TestUpgrade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.SignIn(t.Context(), "ann", "wrong", ""); err == nil {
+	if _, err := s.SignIn(t.Context(), "ann", "wrong", access.Origin{Address: ""}); err == nil {
 		t.Fatal("a wrong password fits")
 	}
 	if a, _ := db.Account(t.Context(), "ann"); a.Password != cheap {
 		t.Error("a refused sign-in changed the hash")
 	}
 	for range 2 {
-		if _, err := s.SignIn(t.Context(), "ann", good, ""); err != nil {
+		if _, err := s.SignIn(t.Context(), "ann", good, access.Origin{Address: ""}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -111,7 +111,7 @@ func TestThrottle(t *testing.T) {
 	var err error
 	tries := 0
 	for ; tries < 30; tries++ {
-		if _, err = s.SignIn(t.Context(), "ann", "wrong", "192.0.2.1"); fault.KindOf(err) == fault.TooMany {
+		if _, err = s.SignIn(t.Context(), "ann", "wrong", access.Origin{Address: "192.0.2.1"}); fault.KindOf(err) == fault.TooMany {
 			break
 		}
 	}
@@ -119,8 +119,65 @@ func TestThrottle(t *testing.T) {
 	if !errors.As(err, &f) || f.Kind != fault.TooMany || f.After <= 0 || tries < 6 {
 		t.Fatalf("after %d tries: %v", tries, err)
 	}
-	if _, err := s.SignIn(t.Context(), "eve", "wrong", "192.0.2.2"); fault.KindOf(err) != fault.Unauthorized {
+	if _, err := s.SignIn(t.Context(), "eve", "wrong", access.Origin{Address: "192.0.2.2"}); fault.KindOf(err) != fault.Unauthorized {
 		t.Errorf("another account from elsewhere: %v", err)
+	}
+}
+
+// TestGuessingLocksNobodyOut: while somebody guesses without end, from anywhere,
+// the account's owner signs in by a browser that did so before, from the guesser's
+// address too; and a new password ends the wait for everybody.
+func TestGuessingLocksNobodyOut(t *testing.T) {
+	s, _ := newService(t)
+	if _, err := s.AddAccount(t.Context(), "ann", good, access.Admin); err != nil {
+		t.Fatal(err)
+	}
+	guess := func(address string) error {
+		_, err := s.SignIn(t.Context(), "ann", "wrong", access.Origin{Address: address})
+		return err
+	}
+	for i := 0; fault.KindOf(guess(fmt.Sprintf("192.0.2.%d", i%40))) != fault.TooMany; i++ {
+		if i > 30 {
+			t.Fatal("guesses are never made to wait")
+		}
+	}
+	owner := access.Origin{Address: "192.0.2.1", Device: "ANN'S OWN"}
+	if _, err := s.SignIn(t.Context(), "ann", good, owner); err != nil {
+		t.Errorf("the owner, by a known browser: %v", err)
+	}
+	if err := guess("198.51.100.1"); fault.KindOf(err) != fault.TooMany {
+		t.Errorf("the owner's sign-in let the guesser go on: %v", err)
+	}
+	for i := 0; ; i++ { // a stolen one is no way to guess
+		_, err := s.SignIn(t.Context(), "ann", "wrong", owner)
+		if fault.KindOf(err) == fault.TooMany {
+			break
+		}
+		if i > 10 {
+			t.Fatal("a known browser guesses without end")
+		}
+	}
+	if _, err := s.ChangeAccount(t.Context(), "ann", access.Change{Password: good + " two"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.SignIn(t.Context(), "ann", good+" two", access.Origin{Address: "198.51.100.1"}); err != nil {
+		t.Errorf("after a new password: %v", err)
+	}
+}
+
+// TestOneNetwork: the addresses that one customer has count as one.
+func TestOneNetwork(t *testing.T) {
+	s, _ := newService(t)
+	var err error
+	tries := 0
+	for ; tries < 40 && fault.KindOf(err) != fault.TooMany; tries++ {
+		_, err = s.SignIn(t.Context(), fmt.Sprintf("name%d", tries), "wrong", access.Origin{Address: fmt.Sprintf("2001:db8:1:2::%x", tries)})
+	}
+	if tries == 40 {
+		t.Error("an address of the same /64 each is a way around the counter")
+	}
+	if _, err := s.SignIn(t.Context(), "eve", "wrong", access.Origin{Address: "2001:db8:1:3::1"}); fault.KindOf(err) != fault.Unauthorized {
+		t.Errorf("the next /64: %v", err)
 	}
 }
 
@@ -180,22 +237,25 @@ func TestChanges(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := s.ChangeOwnPassword(t.Context(), "ann", "wrong", good+" two", ""); fault.KindOf(err) != fault.Invalid {
+	if _, err := s.ChangeOwnPassword(t.Context(), "ann", "wrong", good+" two", access.Origin{Address: ""}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("with a wrong present password: %v", err)
 	}
-	if _, err := s.ChangeOwnPassword(t.Context(), "ann", good, "", ""); fault.KindOf(err) != fault.Invalid {
+	if _, err := s.ChangeOwnPassword(t.Context(), "ann", good, "", access.Origin{Address: ""}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("to no password: %v", err)
 	}
-	if _, err := s.ChangeOwnPassword(t.Context(), "ann", good, good+" two", ""); err != nil {
+	if _, err := s.ChangeOwnPassword(t.Context(), "ann", good, good+" two", access.Origin{Address: ""}); err != nil {
 		t.Errorf("change: %v", err)
 	}
-	if _, err := s.SignIn(t.Context(), "ann", good+" two", ""); err != nil {
+	if _, err := s.SignIn(t.Context(), "ann", good+" two", access.Origin{Address: ""}); err != nil {
 		t.Errorf("the new password: %v", err)
 	}
 }
 
 func TestTokenTexts(t *testing.T) {
 	s, db := newService(t)
+	if _, err := s.AddAccount(t.Context(), "ann", good, access.Admin); err != nil {
+		t.Fatal(err)
+	}
 	made, text, err := s.CreateToken(t.Context(), access.NewToken{Name: "CI", Role: access.Operator, Valid: time.Hour, Who: "ann"})
 	if err != nil || made.Name != "ci" || len(text.Reveal()) < 40 || strings.Contains(made.Hash, text.Reveal()) {
 		t.Fatalf("made %+v: %v", made, err)
@@ -204,7 +264,7 @@ func TestTokenTexts(t *testing.T) {
 		t.Error("the token prints")
 	}
 	p, err := s.Bearer(t.Context(), text.Reveal())
-	if err != nil || p != (access.Principal{Name: "token:ci", Role: access.Operator, Via: access.ViaToken}) {
+	if err != nil || p != (access.Principal{Name: "token:ci", Role: access.Operator, Via: access.ViaToken, Account: "ann"}) || p.Maker() != "ann" {
 		t.Errorf("it is of %+v: %v", p, err)
 	}
 	for _, wrong := range []string{"", "x", text.Reveal() + "x", text.Reveal()[8:], made.Hash, "tieline_" + strings.Repeat("x", 300)} {
@@ -231,6 +291,62 @@ func TestTokenTexts(t *testing.T) {
 	}
 	if all, _ := db.Tokens(t.Context()); len(all) != 0 {
 		t.Errorf("%d tokens are left", len(all))
+	}
+}
+
+// TestTokensEndWithTheirMaker: a token does no more than its maker may, and ends
+// with the maker's account; one of the command line has none.
+func TestTokensEndWithTheirMaker(t *testing.T) {
+	s, _ := newService(t)
+	for _, name := range []string{"ann", "root"} {
+		if _, err := s.AddAccount(t.Context(), name, good, access.Admin); err != nil {
+			t.Fatal(err)
+		}
+	}
+	texts := map[string]string{}
+	for who, role := range map[string]access.Role{"ann": access.Admin, access.CLIMaker + "ann": access.Operator} {
+		_, text, err := s.CreateToken(t.Context(), access.NewToken{Name: strings.ReplaceAll(who, ":", "-"), Role: role, Valid: time.Hour, Who: who})
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[who] = text.Reveal()
+	}
+	role := func(who string) access.Role {
+		p, err := s.Bearer(t.Context(), texts[who])
+		if err != nil && fault.KindOf(err) != fault.Unauthorized {
+			t.Fatal(err)
+		}
+		return p.Role
+	}
+	check := func(when string, ann, cli access.Role) {
+		t.Helper()
+		if a, c := role("ann"), role(access.CLIMaker+"ann"); a != ann || c != cli {
+			t.Errorf("%s ann's token is %q and the command line's %q, not %q and %q", when, a, c, ann, cli)
+		}
+	}
+	check("at first", access.Admin, access.Operator)
+	if _, err := s.ChangeAccount(t.Context(), "ann", access.Change{Role: access.Viewer}); err != nil {
+		t.Fatal(err)
+	}
+	check("with ann a viewer", access.Viewer, access.Operator)
+	if all, err := s.Tokens(t.Context()); err != nil || len(all) != 2 || all[0].Role != access.Admin || all[0].Effective() != access.Viewer {
+		t.Errorf("the list has %+v: %v", all, err)
+	}
+	if err := s.RemoveAccount(t.Context(), "ann"); err != nil {
+		t.Fatal(err)
+	}
+	check("without ann", "", access.Operator)
+	if _, err := s.AddAccount(t.Context(), "ann", good, access.Admin); err != nil {
+		t.Fatal(err)
+	}
+	check("with another ann", "", access.Operator)
+	// One that is made in the very moment of the removal.
+	_, late, err := s.CreateToken(t.Context(), access.NewToken{Name: "late", Role: access.Viewer, Valid: time.Hour, Who: "gone"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Bearer(t.Context(), late.Reveal()); fault.KindOf(err) != fault.Unauthorized {
+		t.Errorf("a token of nobody's: %v", err)
 	}
 }
 
@@ -306,6 +422,22 @@ func TestAudit(t *testing.T) {
 	all, err := s.Audit(ctx, access.Query{Outcome: access.Done})
 	if err != nil || len(all) != 1 || all[0].Detail != "role viewer; and more" || all[0].Server != "one" || len(all[0].Action) > 510 {
 		t.Errorf("entries %+v: %v", all, err)
+	}
+	begun, err := s.Begin(ctx, access.Entry{Who: "", Action: "sign in", Target: "/sign-in"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err = s.Audit(ctx, access.Query{Outcome: access.Begun})
+	if err != nil || len(all) != 1 || all[0].ID != begun.ID || all[0].Action != "sign in" || all[0].Detail != "" || all[0].Server != "one" {
+		t.Errorf("while it is done: %+v: %v", all, err)
+	}
+	begun.Who, begun.Role, begun.Outcome, begun.Detail = "ann", access.Admin, access.Done, long
+	if err := s.End(ctx, begun); err != nil {
+		t.Fatal(err)
+	}
+	all, err = s.Audit(ctx, access.Query{Text: "sign in"})
+	if err != nil || len(all) != 1 || all[0].Who != "ann" || all[0].Outcome != access.Done || !strings.HasPrefix(all[0].Detail, "üü") {
+		t.Errorf("when it was done: %+v: %v", all, err)
 	}
 	if _, err := s.Audit(ctx, access.Query{Outcome: "maybe"}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("an outcome there is not: %v", err)

@@ -96,7 +96,8 @@ type Change struct {
 }
 
 // ChangeAccount changes a local account's role or password and ends its
-// sessions. The error is fault.NotFound, fault.Invalid, fault.Conflict when the
+// sessions; the role it has already changes nothing. A new password also ends the
+// wait after failed sign-ins. The error is fault.NotFound, fault.Invalid, fault.Conflict when the
 // account is of another generation by now, and fault.Refused for an account of
 // the OpenID provider and for the last administrator with a password, whom
 // nobody could give the role back.
@@ -114,6 +115,10 @@ func (s *Service) ChangeAccount(ctx context.Context, name string, c Change) (Acc
 		if change.Role, err = ParseRole(string(c.Role)); err != nil {
 			return Account{}, err
 		}
+		if change.Role == a.Role && c.Password == "" && (c.Base == 0 || c.Base == a.Generation) {
+			NothingChanged(ctx)
+			return a, nil
+		}
 		Remark(ctx, "role %s -> %s", a.Role, c.Role)
 	}
 	if c.Password != "" {
@@ -125,12 +130,16 @@ func (s *Service) ChangeAccount(ctx context.Context, name string, c Change) (Acc
 		}
 		Remark(ctx, "new password")
 	}
-	return s.store.ChangeAccount(ctx, a.Name, change)
+	changed, err := s.store.ChangeAccount(ctx, a.Name, change)
+	if err == nil && c.Password != "" {
+		err = s.store.Forgive(ctx, []Strike{accountStrike(a.Name)})
+	}
+	return changed, err
 }
 
 // ChangeOwnPassword changes the password of somebody who knows the present one.
-func (s *Service) ChangeOwnPassword(ctx context.Context, name, present, password, address string) (Account, error) {
-	if _, err := s.SignIn(ctx, name, present, address); err != nil {
+func (s *Service) ChangeOwnPassword(ctx context.Context, name, present, password string, from Origin) (Account, error) {
+	if _, err := s.SignIn(ctx, name, present, from); err != nil {
 		if fault.KindOf(err) == fault.Unauthorized {
 			err = fault.InvalidInput("the password was not changed", []fault.Problem{{Path: "present", Message: "is not the present password"}})
 		}
@@ -142,7 +151,8 @@ func (s *Service) ChangeOwnPassword(ctx context.Context, name, present, password
 	return s.ChangeAccount(ctx, name, Change{Password: password})
 }
 
-// RemoveAccount removes an account and ends its sessions. The error is
+// RemoveAccount removes an account, and ends its sessions and the API tokens it
+// made. The error is
 // fault.NotFound, or fault.Refused for the last administrator with a password.
 func (s *Service) RemoveAccount(ctx context.Context, name string) error {
 	return s.store.RemoveAccount(ctx, strings.ToLower(name))
@@ -150,7 +160,11 @@ func (s *Service) RemoveAccount(ctx context.Context, name string) error {
 
 // EndSessions signs an account out everywhere and returns how many sessions ended.
 func (s *Service) EndSessions(ctx context.Context, name string) (int, error) {
-	return s.store.EndSessions(ctx, strings.ToLower(name))
+	n, err := s.store.EndSessions(ctx, strings.ToLower(name))
+	if err == nil && n == 0 {
+		NothingChanged(ctx)
+	}
+	return n, err
 }
 
 func clip(s string) string {

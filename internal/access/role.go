@@ -85,6 +85,18 @@ type Principal struct {
 	Name string // an account's name, or "token:" and a token's name
 	Role Role
 	Via  string // ViaSession, ViaOIDC, ViaToken
+	// Account answers for what a token does: its maker (Token.CreatedBy). "" of
+	// others, who are accounts themselves.
+	Account string
+}
+
+// Maker is who a token that the principal makes ends with: the account itself, or
+// the one that answers for the token by which it asks.
+func (p Principal) Maker() string {
+	if p.Account != "" {
+		return p.Account
+	}
+	return p.Name
 }
 
 // May reports whether the principal has a permission. It is the one comparison

@@ -20,7 +20,8 @@ type Accounts interface {
 	// fault.Conflict when it is not of the change's base, fault.Refused when no
 	// administrator with a password would be left.
 	ChangeAccount(ctx context.Context, name string, c AccountChange) (Account, error)
-	// RemoveAccount removes one with its sessions; fault.Refused likewise.
+	// RemoveAccount removes one with its sessions and the API tokens it made;
+	// fault.Refused likewise.
 	RemoveAccount(ctx context.Context, name string) error
 	// UpgradePassword replaces a hash by another of the same password, if it is
 	// still the one; the sessions go on.
@@ -44,8 +45,8 @@ type Tokens interface {
 	Tokens(ctx context.Context) ([]Token, error)
 	// AddToken stores a new one; fault.Conflict for a name in use.
 	AddToken(ctx context.Context, t Token, valid time.Duration) (Token, error)
-	// UseToken returns the token of a hash that has not expired, and notes, to the
-	// minute, that it was used.
+	// UseToken returns the token of a hash that has not expired and whose maker is
+	// there, and notes, to the minute, that it was used.
 	UseToken(ctx context.Context, hash string) (t Token, found bool, err error)
 	// RevokeToken removes one; fault.NotFound when there is none.
 	RevokeToken(ctx context.Context, name string) error
@@ -75,6 +76,11 @@ type Throttle interface {
 // Audit is what the audit needs of storage.
 type Audit interface {
 	AddEntry(ctx context.Context, e Entry) error
+	// BeginEntry adds an entry of what is about to be done and returns its ID.
+	BeginEntry(ctx context.Context, e Entry) (id int64, err error)
+	// EndEntry stores who it was, the detail and the outcome of an entry that was
+	// begun; one without an outcome is taken back.
+	EndEntry(ctx context.Context, e Entry) error
 	Entries(ctx context.Context, q Query) ([]Entry, error)
 }
 

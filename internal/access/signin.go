@@ -13,9 +13,9 @@ var errSignIn = fault.New(fault.Unauthorized, "the name or the password is wrong
 // without a password and a wrong password take the same time and give the same
 // fault.Unauthorized; who tries too often is told fault.TooMany without a look at
 // the password.
-func (s *Service) SignIn(ctx context.Context, name, password, address string) (Account, error) {
+func (s *Service) SignIn(ctx context.Context, name, password string, from Origin) (Account, error) {
 	name = strings.ToLower(strings.TrimSpace(name))
-	strikes := strikesFor(name, address)
+	strikes := strikesFor(name, from)
 	if err := s.strike(ctx, strikes); err != nil {
 		return Account{}, err
 	}

@@ -19,10 +19,26 @@ type Token struct {
 	Name      string // unique; lower case
 	Role      Role
 	Hash      string // of its text
-	CreatedBy string
+	CreatedBy string // the account that made it, or CLIMaker and who
+	MakerRole Role   // of that account now; "" = it is none
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	UsedAt    time.Time // to the minute; zero = never
+}
+
+// CLIMaker stands before the name of who made a token at the command line, with
+// the database at hand: such a token has no account to end with.
+const CLIMaker = "cli:"
+
+// Effective is the role the token has: the lesser of its own and its maker's. It
+// cannot do what its maker may not.
+func (t Token) Effective() Role {
+	for _, r := range Roles() {
+		if r == t.Role || r == t.MakerRole {
+			return r
+		}
+	}
+	return ""
 }
 
 // NewToken asks for a token.
@@ -30,7 +46,7 @@ type NewToken struct {
 	Name  string
 	Role  Role
 	Valid time.Duration // 1 minute to a year
-	Who   string
+	Who   string        // the account it ends with, or CLIMaker and who
 }
 
 // How long a token may be valid.
@@ -63,7 +79,7 @@ func (s *Service) CreateToken(ctx context.Context, n NewToken) (Token, secret.St
 	return t, text, err
 }
 
-// Tokens lists the tokens by name, also those that have expired.
+// Tokens lists the tokens by name, also those that are good no more.
 func (s *Service) Tokens(ctx context.Context) ([]Token, error) { return s.store.Tokens(ctx) }
 
 // TokensBy returns the names of the tokens that somebody made.
@@ -84,9 +100,9 @@ func (s *Service) RevokeToken(ctx context.Context, name string) error {
 }
 
 // Bearer returns who holds a token's text; fault.Unauthorized for one that is
-// unknown, revoked or expired.
+// unknown, revoked or expired, or whose maker's account was removed.
 func (s *Service) Bearer(ctx context.Context, text string) (Principal, error) {
-	refused := fault.New(fault.Unauthorized, "the API token is not known here, was revoked or has expired").
+	refused := fault.New(fault.Unauthorized, "the API token is not known here, was revoked, has expired, or ended with the account that made it").
 		WithNext(`An administrator makes one at /settings/tokens or with "tieline token create".`)
 	if !strings.HasPrefix(text, tokenPrefix) || len(text) > 200 {
 		return Principal{}, refused
@@ -98,7 +114,7 @@ func (s *Service) Bearer(ctx context.Context, text string) (Principal, error) {
 	if !found {
 		return Principal{}, refused
 	}
-	return Principal{Name: fmt.Sprintf("token:%s", t.Name), Role: t.Role, Via: ViaToken}, nil
+	return Principal{Name: fmt.Sprintf("token:%s", t.Name), Role: t.Effective(), Via: ViaToken, Account: t.CreatedBy}, nil
 }
 
 // newSecret makes 256 random bits into a text for a header or a URL.

@@ -134,7 +134,7 @@ func registerAccounts(a *API, s *access.Service) {
 func registerAccountEnds(a *API, s *access.Service, tags []string) {
 	Register(a, huma.Operation{
 		OperationID: "remove-account", Method: http.MethodDelete, Path: "/accounts/{name}", Tags: tags,
-		Summary: "Remove an account; ends its sessions", Errors: []int{http.StatusNotFound, http.StatusConflict},
+		Summary: "Remove an account; ends its sessions and the API tokens it made", Errors: []int{http.StatusNotFound, http.StatusConflict},
 	}, access.Administer, func(ctx context.Context, in *accountPath) (*nothing, error) {
 		return nil, s.RemoveAccount(ctx, in.Name)
 	})

@@ -20,7 +20,7 @@ type AuditEntry struct {
 	Action  string    `json:"action"`
 	Target  string    `json:"target"`
 	Detail  string    `json:"detail"`
-	Outcome string    `json:"outcome" enum:"done,refused,failed"`
+	Outcome string    `json:"outcome" enum:"done,unchanged,refused,failed,begun" doc:"unchanged: there was nothing to change; begun: under way, or the server was stopped before it said what became of it"`
 	Address string    `json:"address" doc:"Of the client"`
 	Server  string    `json:"server" doc:"That answered"`
 }
@@ -35,7 +35,7 @@ func showEntry(e access.Entry) AuditEntry {
 type auditInput struct {
 	PageInput
 	Who     string `query:"who" maxLength:"110" doc:"Of this account or token (token:NAME)"`
-	Outcome string `query:"outcome" enum:"done,refused,failed"`
+	Outcome string `query:"outcome" enum:"done,unchanged,refused,failed,begun"`
 	Text    string `query:"text" maxLength:"200" doc:"Anywhere in action, target or detail"`
 }
 

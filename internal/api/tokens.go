@@ -14,7 +14,8 @@ import (
 type Token struct {
 	Name      string     `json:"name" example:"ci"`
 	Role      string     `json:"role" enum:"viewer,operator,admin"`
-	CreatedBy string     `json:"created_by"`
+	Effective string     `json:"effective_role" enum:"viewer,operator,admin" doc:"What it may do now: its role, or the lesser one of the account that made it"`
+	CreatedBy string     `json:"created_by" doc:"The account that made it, with which it ends; cli:WHO for one made at the command line"`
 	CreatedAt time.Time  `json:"created_at"`
 	ExpiresAt time.Time  `json:"expires_at"`
 	UsedAt    *time.Time `json:"used_at,omitempty" doc:"Last use, to the minute; absent when there was none"`
@@ -28,7 +29,7 @@ type CreatedToken struct {
 
 func showToken(t access.Token) Token {
 	return Token{
-		Name: t.Name, Role: string(t.Role), CreatedBy: t.CreatedBy, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, UsedAt: told(t.UsedAt),
+		Name: t.Name, Role: string(t.Role), Effective: string(t.Effective()), CreatedBy: t.CreatedBy, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, UsedAt: told(t.UsedAt),
 	}
 }
 
@@ -63,7 +64,7 @@ func registerTokens(a *API, s *access.Service) {
 	}, access.Administer, func(ctx context.Context, in *newToken) (*createdToken, error) {
 		who, _ := access.From(ctx)
 		t, text, err := s.CreateToken(ctx, access.NewToken{
-			Name: in.Body.Name, Role: access.Role(in.Body.Role), Valid: time.Duration(in.Body.Days) * 24 * time.Hour, Who: who.Name,
+			Name: in.Body.Name, Role: access.Role(in.Body.Role), Valid: time.Duration(in.Body.Days) * 24 * time.Hour, Who: who.Maker(),
 		})
 		if err != nil {
 			return nil, err

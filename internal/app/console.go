@@ -53,7 +53,7 @@ func newWeb(db *store.DB, group store.GroupInfo, cfg config.Config, server strin
 	s := newServices(db, server, log)
 	w := &web{services: s}
 	w.guard = guard.New(guard.Config{
-		Access: s.access, Log: log, Group: group.ID.String(), URL: cfg.Console.URL, Proxies: cfg.Console.Proxies,
+		Access: s.access, Log: log, Key: group.NudgeKey, Group: group.ID.String(), URL: cfg.Console.URL, Proxies: cfg.Console.Proxies,
 	})
 	w.console = console.New(console.Config{
 		Services: console.Services{

@@ -50,8 +50,8 @@ var allowed = map[string][]string{
 	"internal/console":     {"service/...", "access", "access/...", "connector", "connector/edit", "alert", "ha", "fault", "secret"},
 	"internal/service/...": {"store", "access", "alert", "connector", "connector/edit", "ha", "intake", "forward", "remote", "source", "fault", "secret"},
 
-	"internal/service/availability": {"service/overview", "store", "connector", "connector/edit", "ha", "fault"},
-	"internal/service/alerts":       {"store", "intake", "forward", "alert", "connector", "ha", "fault"},
+	"internal/service/availability": {"service/overview", "store", "access", "connector", "connector/edit", "ha", "fault"},
+	"internal/service/alerts":       {"store", "access", "intake", "forward", "alert", "connector", "ha", "fault"},
 
 	"internal/metrics": {"alert", "ha", "fault"},
 	"internal/ledger":  {"alert"},

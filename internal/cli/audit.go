@@ -25,26 +25,40 @@ var reading = []string{
 // auditTime bounds the writing of an audit entry, also after an interrupt.
 const auditTime = 5 * time.Second
 
-// audit records the use of a verb that may change something. A change that cannot
-// be recorded is an error, so that its absence is noticed.
-func (c *command) audit(cmd *cobra.Command, db *store.DB, args []string, remarks *access.Remarks, failed error) error {
+// audited runs a verb between the two halves of its audit entry: what cannot be
+// written there beforehand is not done.
+func (c *command) audited(cmd *cobra.Command, db *store.DB, args []string, run func(*cobra.Command, *store.DB, []string) error) error {
 	verb := strings.TrimPrefix(cmd.CommandPath(), "tieline ")
 	if slices.Contains(reading, verb) {
-		return failed
+		return run(cmd, db, args)
 	}
-	e := access.Entry{
-		Who: c.who(), Via: access.ViaCLI, Action: verb, Target: strings.Join(args, " "), Detail: remarks.String(), Outcome: access.Done,
+	service := access.New(db, "", nil)
+	e, err := service.Begin(cmd.Context(), access.Entry{Who: c.who(), Via: access.ViaCLI, Action: verb, Target: strings.Join(args, " ")})
+	if err != nil {
+		return err
 	}
+	ctx, remarks := access.WithRemarks(cmd.Context())
+	cmd.SetContext(ctx)
+	failed := run(cmd, db, args)
+	e.Outcome, e.Detail = remarks.Outcome(access.Done), remarks.String()
 	if failed != nil {
 		e.Outcome = access.Failed
 		e.Detail = strings.TrimPrefix(e.Detail+"; "+why(failed), "; ")
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), auditTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditTime)
 	defer cancel()
-	if err := access.New(db, "", nil).Record(ctx, e); err != nil && failed == nil {
-		return fault.Wrap(fault.Unavailable, err, "it was done, but not written to the audit")
+	if err := service.End(ctx, e); err != nil && failed == nil {
+		return fault.Wrap(fault.Unavailable, err, "it was done, but the audit does not say so: its entry stays as begun")
 	}
 	return failed
+}
+
+// audit records the use of a verb that was run without audited.
+func (c *command) audit(cmd *cobra.Command, db *store.DB, args []string, remarks *access.Remarks, failed error) error {
+	return c.audited(cmd, db, args, func(cmd *cobra.Command, _ *store.DB, _ []string) error {
+		access.Remark(cmd.Context(), "%s", remarks)
+		return failed
+	})
 }
 
 // why is what the audit says of a verb that failed.

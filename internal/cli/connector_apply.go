@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"tieline/internal/access"
 	"tieline/internal/fault"
 	"tieline/internal/store"
 )
@@ -35,6 +36,7 @@ could be stronger.`,
 				return err
 			}
 			if current.Text == string(text) {
+				access.NothingChanged(cmd.Context())
 				c.say("%s is unchanged, at version %d.", doc.Name, current.Version)
 				return c.printDocument(current, c.sayNotes(doc)...)
 			}

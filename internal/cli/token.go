@@ -18,7 +18,9 @@ func newToken(c *command) *cobra.Command {
 		Aliases: []string{"tokens"},
 		Short:   "API tokens: create, list, revoke",
 		Long: `Programs use the API with a token: "Authorization: Bearer TOKEN". A token has a role, as
-an account has, and expires. Its text is shown once, when it is made.`,
+an account has, and expires. Its text is shown once, when it is made. One made at the
+console or by the API ends with the account that made it, and may do no more than that
+account; one made here, with the database at hand, is good until it expires or is revoked.`,
 	}, newTokenList(c), newTokenCreate(c), newTokenRevoke(c))
 }
 
@@ -26,6 +28,7 @@ an account has, and expires. Its text is shown once, when it is made.`,
 type tokenView struct {
 	Name      string     `json:"name"`
 	Role      string     `json:"role"`
+	Effective string     `json:"effective_role"`
 	CreatedBy string     `json:"created_by"`
 	CreatedAt time.Time  `json:"created_at"`
 	ExpiresAt time.Time  `json:"expires_at"`
@@ -33,7 +36,7 @@ type tokenView struct {
 }
 
 func viewToken(t access.Token) tokenView {
-	v := tokenView{Name: t.Name, Role: string(t.Role), CreatedBy: t.CreatedBy, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt}
+	v := tokenView{Name: t.Name, Role: string(t.Role), Effective: string(t.Effective()), CreatedBy: t.CreatedBy, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt}
 	if !t.UsedAt.IsZero() {
 		v.UsedAt = &t.UsedAt
 	}
@@ -57,12 +60,20 @@ func newTokenList(c *command) *cobra.Command {
 			return c.print(views, func(w io.Writer) {
 				t := newTable(w, "NAME", "ROLE", "EXPIRES", "LAST USED", "MADE BY")
 				for _, token := range all {
-					t.row(token.Name, token.Role, stamp(token.ExpiresAt), stamp(token.UsedAt), token.CreatedBy)
+					t.row(token.Name, tokenRole(token), stamp(token.ExpiresAt), stamp(token.UsedAt), token.CreatedBy)
 				}
 				t.flush()
 			})
 		}),
 	}
+}
+
+// tokenRole is a token's role, and what is left of it.
+func tokenRole(t access.Token) string {
+	if t.Effective() == t.Role {
+		return string(t.Role)
+	}
+	return fmt.Sprintf("%s (%s: its maker is no more)", t.Role, t.Effective())
 }
 
 func newTokenCreate(c *command) *cobra.Command {
@@ -76,7 +87,7 @@ func newTokenCreate(c *command) *cobra.Command {
 		Args: args(cobra.ExactArgs(1)),
 		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, args []string) error {
 			t, text, err := access.New(db, "", nil).CreateToken(cmd.Context(), access.NewToken{
-				Name: args[0], Role: access.Role(role), Valid: time.Duration(days) * 24 * time.Hour, Who: c.who(),
+				Name: args[0], Role: access.Role(role), Valid: time.Duration(days) * 24 * time.Hour, Who: access.CLIMaker + c.who(),
 			})
 			if err != nil {
 				return err

@@ -173,8 +173,8 @@ func newUserSignOut(c *command) *cobra.Command {
 func newUserRemove(c *command) *cobra.Command {
 	return &cobra.Command{
 		Use:     "remove name",
-		Short:   "Remove an account; ends its sessions",
-		Long:    `Remove an account. The last administrator with a password cannot be removed (exit code 7).`,
+		Short:   "Remove an account; ends its sessions and API tokens",
+		Long:    `Remove an account, its sessions and the API tokens it made. The last administrator with a password cannot be removed (exit code 7).`,
 		Example: "  tieline user remove bob",
 		Args:    args(cobra.ExactArgs(1)), ValidArgsFunction: c.names(0, userNames),
 		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, args []string) error {

@@ -28,18 +28,18 @@ func TestUsers(t *testing.T) {
 		t.Fatalf("added %+v: %v", ann, err)
 	}
 	service := access.New(s.store(), "", nil)
-	if _, err := service.SignIn(t.Context(), "ann", ann.Password, ""); err != nil {
+	if _, err := service.SignIn(t.Context(), "ann", ann.Password, access.Origin{}); err != nil {
 		t.Errorf("the password that was made: %v", err)
 	}
 	if r := s.runWith("correct horse battery\n", "user", "add", "bob", "--password-file", "-"); r.code != 0 || strings.Contains(r.out+r.err, "horse") {
 		t.Errorf("with a password of one's own: %+v", r)
 	}
-	if _, err := service.SignIn(t.Context(), "bob", "correct horse battery", ""); err != nil {
+	if _, err := service.SignIn(t.Context(), "bob", "correct horse battery", access.Origin{}); err != nil {
 		t.Errorf("the password that was given: %v", err)
 	}
 	s.ok("user", "set-role", "bob", "operator")
 	s.ok("user", "set-password", "bob")
-	if _, err := service.SignIn(t.Context(), "bob", "correct horse battery", ""); err == nil {
+	if _, err := service.SignIn(t.Context(), "bob", "correct horse battery", access.Origin{}); err == nil {
 		t.Error("the old password is still good")
 	}
 	s.ok("user", "sign-out", "bob")

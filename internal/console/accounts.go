@@ -173,7 +173,7 @@ func (c *Console) sureRemoveAccount(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if len(made) > 0 {
-		effects = append(effects, plural(len(made), "API token that they made stays", "API tokens that they made stay")+" good: "+list(made)+". Revoke what is no longer needed under API tokens.")
+		effects = append(effects, plural(len(made), "API token that they made ends", "API tokens that they made end")+" with the account: "+list(made)+".")
 	}
 	c.render(w, r, http.StatusOK, "sure.html", surePage{
 		Page: c.page(w, r, "Remove the account "+a.Name+"?", "accounts"), Effects: effects,
@@ -187,7 +187,7 @@ func (c *Console) removeAccount(w http.ResponseWriter, r *http.Request) {
 		c.undone(w, r, accountURL(name), err)
 		return
 	}
-	c.done(w, r, accountsPath, Notice{Kind: "ok", What: "Removed the account " + name + ".", Text: "Its sessions were ended."})
+	c.done(w, r, accountsPath, Notice{Kind: "ok", What: "Removed the account " + name + ".", Text: "Its sessions and the API tokens it made were ended."})
 }
 
 // ownPage is for the account of whoever asks.
@@ -213,7 +213,7 @@ func (c *Console) changeOwnPassword(w http.ResponseWriter, r *http.Request) {
 	err := sameTwice(r)
 	var a access.Account
 	if err == nil {
-		a, err = c.Services.Access.ChangeOwnPassword(r.Context(), who(r), r.PostFormValue("present"), r.PostFormValue("password"), c.Guard.Address(r))
+		a, err = c.Services.Access.ChangeOwnPassword(r.Context(), who(r), r.PostFormValue("present"), r.PostFormValue("password"), c.Guard.From(r, who(r)))
 	}
 	if err == nil {
 		err = c.Guard.SignIn(w, r, a, access.ViaSession) // the change ended this session too

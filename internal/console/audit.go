@@ -78,9 +78,7 @@ func (p auditPage) Filtered() bool {
 }
 
 // Outcomes are those one can filter by.
-func (auditPage) Outcomes() []access.Outcome {
-	return []access.Outcome{access.Done, access.Refused, access.Failed}
-}
+func (auditPage) Outcomes() []access.Outcome { return access.Outcomes() }
 
 // Way says how somebody proved who they are.
 func (auditPage) Way(via string) string {

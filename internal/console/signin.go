@@ -71,7 +71,7 @@ func (c *Console) renderSignIn(w http.ResponseWriter, r *http.Request, status in
 
 func (c *Console) signInForm(w http.ResponseWriter, r *http.Request) {
 	name, next := r.PostFormValue("name"), r.PostFormValue("next")
-	a, err := c.Services.Access.SignIn(r.Context(), name, r.PostFormValue("password"), c.Guard.Address(r))
+	a, err := c.Services.Access.SignIn(r.Context(), name, r.PostFormValue("password"), c.Guard.From(r, name))
 	if err == nil {
 		err = c.Guard.SignIn(w, r, a, access.ViaSession)
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"tieline/internal/access"
@@ -73,7 +74,7 @@ func (c *Console) createToken(w http.ResponseWriter, r *http.Request) {
 		p.Days = days
 		var text interface{ Reveal() string }
 		t, text, err = c.Services.Access.CreateToken(r.Context(), access.NewToken{
-			Name: p.Name, Role: p.Role, Valid: time.Duration(days) * 24 * time.Hour, Who: who(r),
+			Name: p.Name, Role: p.Role, Valid: time.Duration(days) * 24 * time.Hour, Who: maker(r),
 		})
 		p.Made = &madeToken{t, text.Reveal()}
 	}
@@ -107,6 +108,23 @@ func (c *Console) revokeToken(w http.ResponseWriter, r *http.Request) {
 	}
 	c.done(w, r, tokensPath, Notice{Kind: "ok", What: "Revoked the API token " + name + ".", Text: "It is refused from now on."})
 }
+
+// maker is who a new token ends with.
+func maker(r *http.Request) string {
+	p, _ := access.From(r.Context())
+	return p.Maker()
+}
+
+// Maker is who made a token, for people.
+func (tokensPage) Maker(t access.Token) string {
+	if who, ok := strings.CutPrefix(t.CreatedBy, access.CLIMaker); ok {
+		return who
+	}
+	return t.CreatedBy
+}
+
+// AtCLI reports whether a token was made at the command line and ends with no account.
+func (tokensPage) AtCLI(t access.Token) bool { return strings.HasPrefix(t.CreatedBy, access.CLIMaker) }
 
 // Expired reports whether a token is no longer good.
 func (p tokensPage) Expired(t access.Token) bool { return !t.ExpiresAt.After(p.Now) }

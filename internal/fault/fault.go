@@ -29,6 +29,7 @@ const (
 	Unavailable              // the database or a peer is away; try again
 	Refused                  // the set-up does not permit it (wrong group, newer schema, no high availability)
 	TooMany                  // tried too often; After says when to try again
+	BadMethod                // the address is there, and not for this HTTP method
 )
 
 // Problem is one thing wrong with an input, with the path of the field
@@ -132,6 +133,8 @@ func (k Kind) Status() int {
 		return 403
 	case NotFound:
 		return 404
+	case BadMethod:
+		return 405
 	case Conflict, Refused:
 		return 409
 	case TooLarge:
@@ -148,7 +151,7 @@ func (k Kind) Status() int {
 // ExitCode maps a kind to the command's exit code, as the README lists them.
 func (k Kind) ExitCode() int {
 	switch k {
-	case Invalid, TooLarge:
+	case Invalid, TooLarge, BadMethod:
 		return 2
 	case NotFound:
 		return 3

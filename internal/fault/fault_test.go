@@ -37,7 +37,7 @@ func TestInvalidInputNamesEveryProblem(t *testing.T) {
 }
 
 func TestEveryKindHasAStatusAndAnExitCode(t *testing.T) {
-	for k := Internal; k <= TooMany; k++ {
+	for k := Internal; k <= BadMethod; k++ {
 		if k.Status() < 400 || k.ExitCode() < 1 {
 			t.Errorf("kind %d: status %d, exit code %d", k, k.Status(), k.ExitCode())
 		}

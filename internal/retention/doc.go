@@ -12,7 +12,8 @@
 // Active touches another's links. An alert without links belongs to nobody and
 // goes with the days of whichever connector comes first. News goes when no link
 // has its ticket any more. Of the changes of Active the newest 1,000 stay. Old
-// versions of documents stay: they say who changed what.
+// versions of documents stay: they say who changed what. Entries of the audit are
+// kept for 400 days (Audit), whatever the documents say.
 //
 // # What stays, and which rule would break otherwise
 //

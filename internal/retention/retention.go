@@ -15,6 +15,10 @@ import (
 // repeated by its source before it may go.
 const Quiet = 7 * 24 * time.Hour
 
+// Audit is how long entries of the audit are kept: a year, and some time to look
+// back at it.
+const Audit = 400 * 24 * time.Hour
+
 // Old is a closed alert that changed longer ago than the connector keeps it.
 type Old struct {
 	ID        alert.ID
@@ -57,6 +61,10 @@ type Store interface {
 	ForgetNews(ctx context.Context, t ha.Term, keep time.Duration, after string, limit int) (next string, n int, err error)
 	// ForgetEvents removes changes of Active that are older, but the newest.
 	ForgetEvents(ctx context.Context, t ha.Term, keep time.Duration) (int, error)
+	// ForgetEntries looks at the limit oldest entries of the audit, removes those
+	// that are older, and returns how many. The audit is the group's: the Active of
+	// any connector may, and needs no term for it.
+	ForgetEntries(ctx context.Context, keep time.Duration, limit int) (int, error)
 }
 
 // Policy is what the connector's document says.
@@ -129,7 +137,7 @@ func (k *Keeper) Run(ctx context.Context, t ha.Term) {
 		}
 		if removed.any() {
 			k.cfg.Log.Info("removed what the connector need not keep any longer", "connector", k.cfg.Connector,
-				"epoch", t.Epoch, "alerts", removed.Alerts, "news", removed.News, "events", removed.Events)
+				"epoch", t.Epoch, "alerts", removed.Alerts, "news", removed.News, "events", removed.Events, "entries", removed.Entries)
 		}
 		timer.Reset(k.cfg.Every)
 	}
@@ -137,9 +145,10 @@ func (k *Keeper) Run(ctx context.Context, t ha.Term) {
 
 // Removed counts what a run removed.
 type Removed struct {
-	Alerts int // and links to alerts that other connectors keep
-	News   int
-	Events int
+	Alerts  int // and links to alerts that other connectors keep
+	News    int
+	Events  int
+	Entries int // of the audit
 }
 
 func (r Removed) any() bool { return r != Removed{} }

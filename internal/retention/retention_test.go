@@ -70,6 +70,7 @@ func TestDecide(t *testing.T) {
 // memory is a Store that holds alerts nothing needs, and tells when it is asked.
 type memory struct {
 	alerts    int
+	entries   int // old ones of the audit
 	backlog   bool
 	deposed   bool
 	took      time.Duration // of a transaction
@@ -106,6 +107,15 @@ func (m *memory) ForgetNews(context.Context, ha.Term, time.Duration, string, int
 }
 
 func (m *memory) ForgetEvents(context.Context, ha.Term, time.Duration) (int, error) { return 0, nil }
+
+func (m *memory) ForgetEntries(_ context.Context, keep time.Duration, limit int) (int, error) {
+	n := 0
+	if keep == Audit {
+		n = min(m.entries, limit)
+	}
+	m.entries -= n
+	return n, nil
+}
 
 // run runs a Keeper for a time, whose document may change.
 func run(t *testing.T, m *memory, lasts time.Duration, changed <-chan struct{}) {
@@ -149,6 +159,20 @@ func TestRunWaitsForABacklog(t *testing.T) {
 			t.Errorf("beside a backlog %d alerts are left after %d looks", m.alerts, m.runs)
 		}
 	})
+}
+
+// TestAuditIsPruned: whatever the document says, or where it cannot be read.
+func TestAuditIsPruned(t *testing.T) {
+	for name, policy := range map[string]Policy{"kept for ever": table(0), "no document": nil, "kept for an hour": table(time.Hour)} {
+		synctest.Test(t, func(t *testing.T) {
+			m := &memory{entries: 2*page + 1}
+			k := New(Config{Connector: "c", Store: m, Policy: func() (Policy, <-chan struct{}) { return policy, nil }})
+			removed, err := k.Once(t.Context(), ha.Term{Connector: "c"})
+			if err != nil || m.entries != 0 || removed.Entries != 2*page+1 {
+				t.Errorf("%s: removed %d, %d are left: %v", name, removed.Entries, m.entries, err)
+			}
+		})
+	}
 }
 
 func TestRunEndsWithItsTerm(t *testing.T) {

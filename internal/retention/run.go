@@ -27,6 +27,9 @@ var errBacklog = errors.New("the connector has a backlog")
 // Once removes all that is old now. What it removed before an error stays removed.
 func (k *Keeper) Once(ctx context.Context, t ha.Term) (Removed, error) {
 	var r Removed
+	if err := k.audit(ctx, &r); err != nil {
+		return r, err
+	}
 	policy, _ := k.cfg.Policy()
 	if policy == nil || policy.Keep() <= 0 {
 		return r, nil
@@ -137,6 +140,21 @@ func (k *Keeper) remove(ctx context.Context, t ha.Term, policy Policy, v verdict
 		err := k.gently(ctx, func(ctx context.Context) error {
 			n, err := k.cfg.Store.Forget(ctx, t, policy.Keep(), some)
 			r.Alerts += n
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// audit removes old entries of the audit, whatever the connector's document says.
+func (k *Keeper) audit(ctx context.Context, r *Removed) error {
+	for n := page; n == page; {
+		err := k.gently(ctx, func(ctx context.Context) (err error) {
+			n, err = k.cfg.Store.ForgetEntries(ctx, Audit, page)
+			r.Entries += n
 			return err
 		})
 		if err != nil {

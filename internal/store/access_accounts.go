@@ -110,8 +110,9 @@ func (db *DB) ChangeAccount(ctx context.Context, name string, c access.AccountCh
 	return changed, db.explain(err, "change an account")
 }
 
-// RemoveAccount removes an account with its sessions; fault.NotFound, or
-// fault.Refused when no administrator with a password would be left.
+// RemoveAccount removes an account with its sessions and the API tokens it made;
+// fault.NotFound, or fault.Refused when no administrator with a password would be
+// left.
 func (db *DB) RemoveAccount(ctx context.Context, name string) error {
 	err := db.write(ctx, func(tx *sql.Tx) error {
 		a, err := db.lockAccount(ctx, tx, name)
@@ -121,11 +122,14 @@ func (db *DB) RemoveAccount(ctx context.Context, name string) error {
 		if err := db.keepAdmin(ctx, tx, a); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM session WHERE account = $1", name); err != nil {
-			return err
+		for _, text := range []string{
+			"DELETE FROM session WHERE account = $1", "DELETE FROM api_token WHERE created_by = $1", "DELETE FROM account WHERE name = $1",
+		} {
+			if _, err := tx.ExecContext(ctx, text, name); err != nil {
+				return err
+			}
 		}
-		_, err = tx.ExecContext(ctx, "DELETE FROM account WHERE name = $1", name)
-		return err
+		return nil
 	})
 	return db.explain(err, "remove an account")
 }

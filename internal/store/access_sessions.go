@@ -93,12 +93,16 @@ func (db *DB) EndSessions(ctx context.Context, account string) (int, error) {
 	return int(n), db.explain(err, "end the sessions of an account")
 }
 
-const tokenColumns = "t.name, t.role, t.hash, t.created_by, t.created_at, t.expires_at, t.used_at"
+const tokenColumns = "t.name, t.role, t.hash, t.created_by, t.created_at, t.expires_at, t.used_at, coalesce(a.role, '')"
+
+// tokenTable has the tokens with the accounts that made them. A name of the
+// command line (access.CLIMaker) is no account's: it has a colon.
+const tokenTable = " FROM api_token t LEFT JOIN account a ON a.name = t.created_by"
 
 func scanToken(row interface{ Scan(...any) error }, more ...any) (access.Token, error) {
 	var t access.Token
 	var created, expires, used int64
-	err := row.Scan(append([]any{&t.Name, &t.Role, &t.Hash, &t.CreatedBy, &created, &expires, &used}, more...)...)
+	err := row.Scan(append([]any{&t.Name, &t.Role, &t.Hash, &t.CreatedBy, &created, &expires, &used, &t.MakerRole}, more...)...)
 	t.CreatedAt, t.ExpiresAt, t.UsedAt = moment(created), moment(expires), moment(used)
 	return t, err
 }
@@ -110,7 +114,7 @@ func (db *DB) Tokens(ctx context.Context) ([]access.Token, error) {
 		t, err := scanToken(rows)
 		all = append(all, t)
 		return err
-	}, "SELECT "+tokenColumns+" FROM api_token t ORDER BY t.name")
+	}, "SELECT "+tokenColumns+tokenTable+" ORDER BY t.name")
 	return all, db.explain(err, "list the API tokens")
 }
 
@@ -129,17 +133,19 @@ SELECT $1, $2, $3, $4, now, now + $5, 0 FROM clock`, t.Name, t.Hash, string(t.Ro
 		if err != nil {
 			return err
 		}
-		t, err = scanToken(tx.QueryRowContext(ctx, "SELECT "+tokenColumns+" FROM api_token t WHERE t.name = $1", t.Name))
+		t, err = scanToken(tx.QueryRowContext(ctx, "SELECT "+tokenColumns+tokenTable+" WHERE t.name = $1", t.Name))
 		return err
 	})
 	return t, db.explain(err, "store an API token")
 }
 
-// UseToken returns the token of a hash that has not expired, and notes its use.
+// UseToken returns the token of a hash that has not expired and whose maker is
+// there, and notes its use.
 func (db *DB) UseToken(ctx context.Context, hash string) (t access.Token, found bool, err error) {
 	var old bool
-	t, err = scanToken(db.engine.Read.QueryRowContext(ctx, "SELECT "+tokenColumns+`, CASE WHEN t.used_at < c.now - $2 THEN 1 ELSE 0 END
-FROM api_token t CROSS JOIN clock c WHERE t.hash = $1 AND t.expires_at > c.now`, hash, touch), &old)
+	t, err = scanToken(db.engine.Read.QueryRowContext(ctx, "SELECT "+tokenColumns+", CASE WHEN t.used_at < c.now - $2 THEN 1 ELSE 0 END"+tokenTable+`
+CROSS JOIN clock c WHERE t.hash = $1 AND t.expires_at > c.now AND (a.name IS NOT NULL OR t.created_by LIKE $3)`,
+		hash, touch, access.CLIMaker+"%"), &old)
 	if errors.Is(err, sql.ErrNoRows) {
 		return access.Token{}, false, nil
 	}

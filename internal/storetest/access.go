@@ -27,6 +27,9 @@ var accessing = map[string]func(*testing.T, Fresh){
 	"access/strikes":                         strikes,
 	"access/strikes raced":                   strikesRace,
 	"access/audit":                           auditPages,
+	"access/audit begun and ended":           auditHalves,
+	"access/audit pruned":                    auditPruned,
+	"access/tokens end with their maker":     tokenEnds,
 }
 
 func local(name string, role access.Role) access.Account {
@@ -271,6 +274,8 @@ func sessionEnds(t *testing.T, fresh Fresh) {
 func tokenLife(t *testing.T, fresh Fresh) {
 	db, url := emptyStore(t, fresh)
 	raw := rawOpen(t, url)
+	must(db.AddAccount(t.Context(), local("root", access.Admin)))(t)
+	must(db.AddAccount(t.Context(), local("ann", access.Admin)))(t)
 	made := must(db.AddToken(t.Context(), access.Token{Name: "ci", Role: access.Operator, Hash: "h1", CreatedBy: "ann"}, time.Hour))(t)
 	if made.ExpiresAt.Sub(made.CreatedAt) != time.Hour || !made.UsedAt.IsZero() || made.CreatedBy != "ann" {
 		t.Errorf("made %+v", made)
@@ -299,6 +304,35 @@ func tokenLife(t *testing.T, fresh Fresh) {
 	}
 	if err := db.RevokeToken(t.Context(), "ci"); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("revoked twice: %v", err)
+	}
+}
+
+func tokenEnds(t *testing.T, fresh Fresh) {
+	db, _ := emptyStore(t, fresh)
+	must(db.AddAccount(t.Context(), local("root", access.Admin)))(t)
+	must(db.AddAccount(t.Context(), local("ann", access.Admin)))(t)
+	for hash, who := range map[string]string{"h1": "ann", "h2": access.CLIMaker + "ann", "h3": "nobody"} {
+		must(db.AddToken(t.Context(), access.Token{Name: hash, Role: access.Operator, Hash: hash, CreatedBy: who}, time.Hour))(t)
+	}
+	check := func(when string, want map[string]access.Role) {
+		t.Helper()
+		for _, hash := range []string{"h1", "h2", "h3"} {
+			token, found, err := db.UseToken(t.Context(), hash)
+			if role, good := want[hash]; err != nil || found != good || token.Effective() != role {
+				t.Errorf("%s %s is good as %q, %t: %v", when, hash, token.Effective(), found, err)
+			}
+		}
+	}
+	check("at first", map[string]access.Role{"h1": access.Operator, "h2": access.Operator})
+	must(db.ChangeAccount(t.Context(), "ann", access.AccountChange{Role: access.Viewer}))(t)
+	check("with ann a viewer", map[string]access.Role{"h1": access.Viewer, "h2": access.Operator})
+	if err := db.RemoveAccount(t.Context(), "ann"); err != nil {
+		t.Fatal(err)
+	}
+	must(db.AddAccount(t.Context(), local("ann", access.Admin)))(t)
+	check("with another ann", map[string]access.Role{"h2": access.Operator})
+	if all := must(db.Tokens(t.Context()))(t); len(all) != 2 || all[0].Name != "h2" || all[1].Name != "h3" {
+		t.Errorf("tokens %+v", all)
 	}
 }
 
@@ -485,5 +519,81 @@ func auditPages(t *testing.T, fresh Fresh) {
 		if got := must(db.Entries(t.Context(), c.q))(t); len(got) != c.want {
 			t.Errorf("%+v finds %d, not %d", c.q, len(got), c.want)
 		}
+	}
+}
+
+// auditHalves: many begin at once, and each ends its own.
+func auditHalves(t *testing.T, fresh Fresh) {
+	db, url := emptyStore(t, fresh)
+	if err := db.AddEntry(t.Context(), access.Entry{Who: "before", Action: "x", Outcome: access.Done}); err != nil {
+		t.Fatal(err)
+	}
+	const each = 5
+	var wg sync.WaitGroup
+	for _, name := range []string{"alpha", "beta"} {
+		own := openStore(t, url)
+		wg.Go(func() {
+			for i := range each {
+				e := access.Entry{Action: fmt.Sprintf("%s %d", name, i), Target: name}
+				var err error
+				if e.ID, err = own.BeginEntry(t.Context(), e); err == nil {
+					e.Who, e.Role, e.Via, e.Outcome, e.Detail = name, access.Admin, access.ViaOIDC, access.Done, e.Action
+					err = own.EndEntry(t.Context(), e)
+				}
+				if err != nil {
+					t.Errorf("%s %d: %v", name, i, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	all := must(db.Entries(t.Context(), access.Query{}))(t)
+	for _, e := range all[:len(all)-1] {
+		if e.Who != e.Target || e.Detail != e.Action || e.Outcome != access.Done || e.Role != access.Admin || e.Via != access.ViaOIDC {
+			t.Errorf("entry %+v", e)
+		}
+	}
+	if len(all) != 2*each+1 || all[len(all)-1].Who != "before" {
+		t.Errorf("%d entries, the first of %q", len(all), all[len(all)-1].Who)
+	}
+	id := must(db.BeginEntry(t.Context(), access.Entry{Who: "eve", Action: "crash", Detail: "not yet known"}))(t)
+	if e := must(db.Entries(t.Context(), access.Query{Outcome: access.Begun}))(t); len(e) != 1 || e[0].ID != id || e[0].Who != "eve" || e[0].Detail != "" || e[0].At.IsZero() {
+		t.Errorf("begun and not ended: %+v", e)
+	}
+	if err := db.EndEntry(t.Context(), access.Entry{ID: id}); err != nil {
+		t.Fatal(err)
+	}
+	if e := must(db.Entries(t.Context(), access.Query{}))(t); len(e) != len(all) {
+		t.Errorf("taken back, and there are %d entries", len(e))
+	}
+}
+
+func auditPruned(t *testing.T, fresh Fresh) {
+	db, url := emptyStore(t, fresh)
+	raw := rawOpen(t, url)
+	for i := range 7 {
+		if err := db.AddEntry(t.Context(), access.Entry{Who: fmt.Sprint(i), Outcome: access.Done}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := func() (all []string) {
+		for _, e := range must(db.Entries(t.Context(), access.Query{}))(t) {
+			all = append(all, e.Who)
+		}
+		return all
+	}
+	if n := must(db.ForgetEntries(t.Context(), time.Hour, 100))(t); n != 0 || len(left()) != 7 {
+		t.Errorf("%d of today's entries were removed", n)
+	}
+	if _, err := raw.ExecContext(t.Context(), "UPDATE audit SET at = at - 3700000000 WHERE who < '5'"); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []int{2, 2, 1, 0} {
+		if n := must(db.ForgetEntries(t.Context(), time.Hour, 2))(t); n != want {
+			t.Errorf("run %d removed %d, not %d", i+1, n, want)
+		}
+	}
+	if got := left(); !slices.Equal(got, []string{"6", "5"}) {
+		t.Errorf("entries %v are left", got)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"tieline/internal/access"
@@ -80,15 +79,10 @@ func parseForm(r *http.Request) error {
 	if err == nil {
 		err = r.ParseMultipartForm(formMemory)
 	}
-	var tooLarge *http.MaxBytesError
-	switch {
-	case err == nil || errors.Is(err, http.ErrNotMultipart):
+	if err == nil || errors.Is(err, http.ErrNotMultipart) {
 		return nil
-	case errors.As(err, &tooLarge):
-		return fault.Wrap(fault.TooLarge, err, fmt.Sprintf("the form has more than %d bytes", tooLarge.Limit))
-	default:
-		return fault.Wrap(fault.Invalid, err, "the form cannot be read")
 	}
+	return unreadable(err, "the form")
 }
 
 // SetCookie keeps a short text in the browser, of which scripts and other sites

@@ -20,6 +20,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"tieline/internal/access"
+	"tieline/internal/secret"
 )
 
 // Route is one line of the table of routes.
@@ -69,12 +70,15 @@ type Access interface {
 	SaveSession(ctx context.Context, s access.Session) error
 	EndSession(ctx context.Context, hash string) error
 	Record(ctx context.Context, e access.Entry) error
+	Begin(ctx context.Context, e access.Entry) (access.Entry, error)
+	End(ctx context.Context, e access.Entry) error
 }
 
 // Config is what a guard is made of.
 type Config struct {
 	Access  Access
 	Log     *slog.Logger   // nil = none
+	Key     secret.String  // of the management group; none = browsers are not known again
 	Group   string         // the management group's id: tells the cookies of two groups on one host apart
 	URL     *url.URL       // by which browsers reach the console; nil = whatever they use. https makes cookies Secure.
 	Proxies []netip.Prefix // whose X-Forwarded-For is believed
@@ -142,7 +146,7 @@ func (g *Guard) guarded(route Route) http.Handler {
 		route.Body = MaxBody
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		g.setHeaders(w)
+		g.setHeaders(w.Header())
 		r.Body = http.MaxBytesReader(w, r.Body, route.Body)
 		if route.Stream {
 			ctx, cancel := context.WithTimeout(r.Context(), StreamTime)

@@ -28,12 +28,12 @@ func Headers() map[string]string {
 	}
 }
 
-func (g *Guard) setHeaders(w http.ResponseWriter) {
+func (g *Guard) setHeaders(h http.Header) {
 	for name, value := range Headers() {
-		w.Header().Set(name, value)
+		h.Set(name, value)
 	}
 	if g.Secure() {
-		w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 }
 

@@ -88,6 +88,9 @@ func (g *Guard) SignIn(w http.ResponseWriter, r *http.Request, a access.Account,
 		return err
 	}
 	g.sessions.WriteSessionCookie(ctx, w, id, expiry)
+	if via == access.ViaSession {
+		g.know(w, a.Name)
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	if v := visitOf(r.Context()); v != nil {
 		v.who = access.Principal{Name: a.Name, Role: a.Role, Via: via} // for the audit

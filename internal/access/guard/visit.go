@@ -48,23 +48,52 @@ func (v *visit) serve(r *http.Request) {
 		v.handle(v.w, r)
 		return
 	}
+	v.audited(r, remarks)
+}
+
+// audited calls the handler between the two halves of its audit entry: what is
+// not written there beforehand is not done.
+func (v *visit) audited(r *http.Request, remarks *access.Remarks) {
+	ctx, cancel := context.WithTimeout(r.Context(), recordTime)
+	defer cancel()
+	begun, err := v.guard.Access.Begin(ctx, v.entry(r))
+	if err != nil {
+		v.fail(v.w, r, err)
+		return
+	}
 	w := &statusWriter{ResponseWriter: v.w}
 	v.handle(w, r)
-	v.record(r, outcomeOf(w.status), remarks.String())
+	ended := v.entry(r) // a sign-in has found out who
+	ended.ID, ended.Outcome, ended.Detail = begun.ID, remarks.Outcome(outcomeOf(w.status)), remarks.String()
+	if ended.Outcome == access.Refused {
+		var listed bool
+		if ended.Detail, listed = v.guard.damper.pass(v.address+" "+v.who.Name, ended.Detail); !listed {
+			ended.Outcome = "" // it is taken back
+		}
+	}
+	v.write(r, ended, v.guard.Access.End)
 }
 
 // admit decides whether the handler is called.
 func (v *visit) admit(r *http.Request) error {
+	if err := checkAddress(r); err != nil {
+		return err
+	}
 	if err := v.identify(r); err != nil {
 		return err
 	}
 	if !v.who.May(v.route.Needs) {
 		return v.notAllowed()
 	}
-	if v.route.Unsafe() && v.who.Via != access.ViaToken {
-		return v.checkForm(r)
+	if !v.route.Unsafe() {
+		return nil
 	}
-	return nil
+	if v.who.Via != access.ViaToken {
+		if err := v.checkForm(r); err != nil {
+			return err
+		}
+	}
+	return v.checkBody(r)
 }
 
 // identify finds out who asks. A public route does not ask: its pages and files
@@ -151,27 +180,35 @@ func (v *visit) handle(w http.ResponseWriter, r *http.Request) {
 // recordTime bounds the writing of an audit entry, also when the client has left.
 const recordTime = 5 * time.Second
 
-// record writes the audit entry of the visit.
+// record writes the audit entry of a visit that was not admitted.
 func (v *visit) record(r *http.Request, outcome access.Outcome, detail string) {
-	if outcome == access.Refused {
-		var listed bool
-		if detail, listed = v.guard.damper.pass(v.address+" "+v.who.Name, detail); !listed {
-			return
-		}
+	detail, listed := v.guard.damper.pass(v.address+" "+v.who.Name, detail)
+	if !listed {
+		return
 	}
+	e := v.entry(r)
+	e.Outcome, e.Detail = outcome, detail
+	v.write(r, e, v.guard.Access.Record)
+}
+
+// entry is the visit's, as far as it is known.
+func (v *visit) entry(r *http.Request) access.Entry {
 	action := v.route.Action
 	if action == "" {
 		action = v.route.Pattern
 	}
+	return access.Entry{
+		Who: v.who.Name, Role: v.who.Role, Via: v.who.Via, Action: action, Target: r.URL.Path, Address: v.address,
+	}
+}
+
+// write stores an entry also when the client has left meanwhile.
+func (v *visit) write(r *http.Request, e access.Entry, store func(context.Context, access.Entry) error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), recordTime)
 	defer cancel()
-	err := v.guard.Access.Record(ctx, access.Entry{
-		Who: v.who.Name, Role: v.who.Role, Via: v.who.Via, Action: action, Target: r.URL.Path,
-		Detail: detail, Outcome: outcome, Address: v.address,
-	})
-	if err != nil {
+	if err := store(ctx, e); err != nil {
 		v.guard.Log.ErrorContext(ctx, "an audit entry was not written",
-			"user", v.who.Name, "action", action, "target", r.URL.Path, "outcome", string(outcome), "err", err)
+			"user", v.who.Name, "action", e.Action, "target", r.URL.Path, "outcome", string(e.Outcome), "err", err)
 	}
 }
 

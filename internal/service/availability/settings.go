@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"tieline/internal/access"
 	"tieline/internal/connector"
 	"tieline/internal/connector/edit"
 	"tieline/internal/fault"
@@ -78,6 +79,9 @@ func (s *Service) Preview(ctx context.Context, name string, want Settings, base 
 // no version. Errors are those of Preview.
 func (s *Service) Change(ctx context.Context, name string, want Settings, base int64, who string) (Changed, error) {
 	c, err := s.Preview(ctx, name, want, base)
+	if err == nil && len(c.Changes) == 0 {
+		access.NothingChanged(ctx)
+	}
 	if err != nil || len(c.Changes) == 0 {
 		return c, err
 	}

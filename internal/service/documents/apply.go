@@ -14,8 +14,8 @@ import (
 // maxComment bounds a version's comment, in bytes.
 const maxComment = 2000
 
-// Apply makes a draft the connector's current version. The draft must be at the
-// revision that somebody saw, and valid. The error is a *Conflict when another
+// Apply makes a draft the connector's current version; one that says the same
+// only ends. The draft must be at the revision that somebody saw, and valid. The error is a *Conflict when another
 // version was applied since it was begun, fault.Invalid with every problem of
 // the text, and fault.Forbidden when it changes where secrets are sent to and
 // who may not administer.
@@ -67,6 +67,9 @@ func (s *Service) apply(ctx context.Context, who access.Principal, name string, 
 	if err := s.allowed(who, before, doc); err != nil {
 		return store.StoredDocument{}, err
 	}
+	if text == live.Text && live.Version > 0 {
+		return live, s.endUnchanged(ctx, who, name, revision)
+	}
 	base := live.Version
 	if base == 0 {
 		base = store.NoBase
@@ -79,6 +82,16 @@ func (s *Service) apply(ctx context.Context, who access.Principal, name string, 
 	}
 	s.store.Wake(ctx, store.TopicDocuments)
 	return saved, nil
+}
+
+// endUnchanged ends a draft that says what the current version says: a version of
+// its own would tell of a change that there was not.
+func (s *Service) endUnchanged(ctx context.Context, who access.Principal, name string, revision int64) error {
+	access.NothingChanged(ctx)
+	if revision == 0 {
+		return nil
+	}
+	return s.store.DiscardDraft(ctx, name, revision, who.Name)
 }
 
 // Rollback applies an earlier version again, as a new one, when the current

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"tieline/internal/access"
 	"tieline/internal/connector"
 	"tieline/internal/connector/edit"
 	"tieline/internal/fault"
@@ -51,7 +52,9 @@ func (s *Service) Save(ctx context.Context, who, name string, seen Seen, text st
 		}
 		base = d.Base
 	}
-	if text != before || seen == (Seen{}) {
+	if text == before && seen != (Seen{}) {
+		access.NothingChanged(ctx)
+	} else {
 		err = s.save(ctx, name, seen, store.Draft{Connector: name, Revision: seen.Revision, Base: base, Text: text, Author: who})
 	}
 	if err != nil {
