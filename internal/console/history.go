@@ -40,6 +40,14 @@ type historyLine struct {
 	Mark    string
 }
 
+// Key tells a line from every other.
+func (l historyLine) Key() string {
+	if l.Document != nil {
+		return fmt.Sprintf("document-%s-%d", l.Document.Connector, l.Document.Version)
+	}
+	return fmt.Sprintf("event-%d", l.Event.ID)
+}
+
 // historyRows is how many changes a page shows.
 const historyRows = 30
 
@@ -69,6 +77,7 @@ func (c *Console) historyLive() []liveRoute {
 
 func (c *Console) history(w http.ResponseWriter, r *http.Request) {
 	data := historyPage{Page: c.page(w, r, "History", "history")}
+	data.Live = true
 	if err := c.fillLog(r, &data, ""); err != nil {
 		c.fail(w, r, err)
 		return

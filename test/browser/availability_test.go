@@ -84,11 +84,12 @@ func (p *tab) hasOrder(want []string) {
 // moveByKeyboard moves the second server up with the keyboard alone, while
 // another browser sees it move.
 func moveByKeyboard(t *testing.T, s *site) {
-	p, watching := s.signIn(t, operator), s.signInAt(t, viewer, s.Servers[1].URL)
-	for _, tab := range []*tab{p, watching} {
-		tab.open(deskPage)
+	p, watching, log := s.signIn(t, operator), s.signInAt(t, viewer, s.Servers[1].URL), s.signInAt(t, viewer, s.Servers[2].URL)
+	for tab, page := range map[*tab]string{p: deskPage, watching: deskPage, log: "/history"} {
+		tab.open(page)
 		tab.isLive()
 	}
+	evaluate[bool](log, `window.stillHere = true`)
 	watching.misses("Move Up")
 	before := p.order()
 	second := before[1]
@@ -98,6 +99,10 @@ func moveByKeyboard(t *testing.T, s *site) {
 	p.sees("The order was "+strings.Join(before, ", ")+"; it is "+strings.Join(after, ", ")+" now", "Nothing switches over")
 	p.hasOrder(after)
 	watching.hasOrder(after)
+	log.sees(second + " was moved up in the communication order")
+	if !evaluate[bool](log, `window.stillHere === true`) {
+		t.Error("the history was loaded again")
+	}
 	// Back again, by a key on the row: the focus is still in it.
 	p.focus("Move Down " + second)
 	p.keys(kb.ArrowDown, chromedp.KeyModifiers(chromedp.ModifierAlt))
