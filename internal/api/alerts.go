@@ -13,7 +13,7 @@ import (
 
 type listAlerts struct {
 	PageInput
-	Text      string `query:"q" maxLength:"500" doc:"Anywhere in the content or the key, in any case; or a ticket id, or the beginning (8 or more) of an alert id"`
+	Text      string `query:"q" maxLength:"500" doc:"In the key or a value of the content, in any case; or part of a ticket id, or of an alert id (6 or more). What is named by a whole ticket id, or by 8 or more of an alert id's beginning, comes first. A page may be short and have a next one all the same: each looks through so many alerts at most"`
 	Connector string `query:"connector" maxLength:"200" doc:"Forwarded by this connector"`
 	Source    string `query:"source" maxLength:"200" doc:"Raised by this source"`
 	Severity  string `query:"severity" maxLength:"200" doc:"The source's own word"`
@@ -26,7 +26,7 @@ type listAlerts struct {
 func (in *listAlerts) query() (alerts.Query, error) {
 	q := alerts.Query{
 		Text: in.Text, Connector: in.Connector, Source: in.Source, Severity: in.Severity,
-		Status: alert.Status(in.Status), Stage: alert.Stage(in.Stage), Parked: in.Parked, Limit: in.Limit + 1,
+		Status: alert.Status(in.Status), Stage: alert.Stage(in.Stage), Parked: in.Parked, Limit: in.Limit,
 	}
 	if in.Overdue {
 		q.Overdue = alerts.OverdueAfter
@@ -98,11 +98,15 @@ func registerAlerts(a *API, s *alerts.Service) {
 		if err != nil {
 			return nil, err
 		}
-		rows, err := s.List(ctx, q)
+		list, err := s.List(ctx, q)
 		if err != nil {
 			return nil, err
 		}
-		return NewPage(&in.PageInput, rows, showRow, func(r alerts.Row) any { return r.Cursor() }), nil
+		var next any
+		if list.Next != (alerts.Cursor{}) {
+			next = list.Next
+		}
+		return pageBefore(&in.PageInput, list.Rows, showRow, next), nil
 	})
 	Register(a, huma.Operation{
 		OperationID: "show-alert", Method: http.MethodGet, Path: "/alerts/{alert}", Tags: tags,

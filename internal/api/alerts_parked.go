@@ -23,6 +23,8 @@ type ParkedLink struct {
 	TicketURL string    `json:"ticket_url,omitempty"`
 	MayGiveUp bool      `json:"may_give_up" doc:"It has no ticket and never will"`
 	Of        Alert     `json:"of" doc:"The alert, without its links"`
+
+	Message *TicketMessage `json:"message,omitempty" doc:"What the remote system is told, by the current document"`
 }
 
 // LinkName names a link.
@@ -44,10 +46,11 @@ func (n LinkName) id() (alert.LinkID, error) {
 	return alert.LinkID{Alert: id, Connector: n.Connector, Side: side}, nil
 }
 
-func showParked(p alerts.ParkedLink) ParkedLink {
+func showParked(p alerts.DeskLink) ParkedLink {
 	return ParkedLink{
 		LinkName: LinkName{p.Alert.String(), p.Connector, string(p.Side)}, Reason: p.Parked, Since: p.Since,
 		Ticket: p.Ticket, TicketURL: p.TicketURL, MayGiveUp: alerts.MayGiveUp(p.Link), Of: showAlert(p.Of),
+		Message: showMessage(p.Message),
 	}
 }
 
@@ -105,7 +108,7 @@ func registerParked(a *API, s *alerts.Service) {
 		if err != nil {
 			return nil, err
 		}
-		return NewPage(&in.PageInput, rows, showParked, func(p alerts.ParkedLink) any { return p.LinkID }), nil
+		return NewPage(&in.PageInput, rows, showParked, func(p alerts.DeskLink) any { return p.LinkID }), nil
 	})
 	Register(a, huma.Operation{
 		OperationID: "retry-parked", Method: http.MethodPost, Path: "/parked/retry", Summary: "Make parked links due now", Tags: tags,

@@ -55,10 +55,20 @@ type PageBody[T any] struct {
 // there is a next page, which begins after the place that cursor gives of the
 // last row on this one (any value JSON can hold).
 func NewPage[R, T any](p *PageInput, rows []R, item func(R) T, cursor func(R) any) *Page[T] {
-	page := &Page[T]{Body: PageBody[T]{Items: make([]T, 0, len(rows))}}
+	var next any
 	if len(rows) > p.Limit {
 		rows = rows[:p.Limit]
-		page.Body.Next = encodeCursor(cursor(rows[p.Limit-1]))
+		next = cursor(rows[p.Limit-1])
+	}
+	return pageBefore(p, rows, item, next)
+}
+
+// pageBefore makes a page of all the rows, before a place where the next one
+// begins; nil = it is the last.
+func pageBefore[R, T any](p *PageInput, rows []R, item func(R) T, next any) *Page[T] {
+	page := &Page[T]{Body: PageBody[T]{Items: make([]T, 0, len(rows))}}
+	if next != nil {
+		page.Body.Next = encodeCursor(next)
 		u, q := p.url, p.url.Query()
 		q.Set("cursor", page.Body.Next)
 		u.RawQuery = q.Encode()

@@ -26,8 +26,11 @@ type alertListPage struct {
 	Alerts []alertRow
 	Newer  string // address of the first page; "" = this is it
 	Older  string // address of the next page; "" = there is none
-	Base   string // address without query
-	Stages []alert.Stage
+	// LookedTo is how far back a search has come that ended before the page was
+	// full; zero = it went to the end, or the page is full.
+	LookedTo time.Time
+	Base     string // address without query
+	Stages   []alert.Stage
 }
 
 // alertFilter is what the list's address asks.
@@ -92,20 +95,22 @@ func (c *Console) connectorAlerts(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) listAlerts(w http.ResponseWriter, r *http.Request, p alertListPage) {
-	rows, err := c.Services.Alerts.List(r.Context(), p.Filter.ask(alertsPage+1))
+	list, err := c.Services.Alerts.List(r.Context(), p.Filter.ask(alertsPage))
 	if err != nil {
 		c.fail(w, r, err)
 		return
 	}
-	p.Stages = alertStages
+	p.Stages, p.Live = alertStages, true
 	if p.Filter.Before != (alerts.Cursor{}) {
 		p.Newer = p.Base + p.Filter.query(alerts.Cursor{}, p.Connector == nil)
 	}
-	if len(rows) > alertsPage {
-		rows = rows[:alertsPage]
-		p.Older = p.Base + p.Filter.query(rows[alertsPage-1].Cursor(), p.Connector == nil)
+	if list.Next != (alerts.Cursor{}) {
+		p.Older = p.Base + p.Filter.query(list.Next, p.Connector == nil)
+		if len(list.Rows) < alertsPage {
+			p.LookedTo = list.Next.AcceptedAt
+		}
 	}
-	for _, row := range rows {
+	for _, row := range list.Rows {
 		p.Alerts = append(p.Alerts, alertRowOf(row))
 	}
 	c.render(w, r, http.StatusOK, "alerts.html", p)
@@ -222,6 +227,15 @@ func (p alertListPage) Asks() bool {
 		f.Connector = ""
 	}
 	return f != alertFilter{}
+}
+
+// State is how the alert and its tickets stand, in words that change when they do.
+func (r alertRow) State() string {
+	words := []string{string(r.Status)}
+	for _, t := range r.Tickets {
+		words = append(words, strings.TrimSpace(t.Connector+" "+t.Ticket+" "+t.Word))
+	}
+	return strings.Join(words, ", ")
 }
 
 // clip shortens a text to n runes.

@@ -3,8 +3,10 @@ package console
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +20,7 @@ import (
 )
 
 // parkedPage is how many links a page of the parked desk shows.
-const parkedPage = 50
+const parkedPage = 25
 
 // parkedListPage is the parked desk.
 type parkedListPage struct {
@@ -27,6 +29,7 @@ type parkedListPage struct {
 	Rows     []parkedRow
 	Newer    string // address of the first page; "" = this is it
 	Older    string // address of the next page; "" = there is none
+	Underway int    // links that are due, wait for their next try or are being sent
 }
 
 // parkedRow is one parked link.
@@ -34,9 +37,41 @@ type parkedRow struct {
 	alert.Link
 	Since    time.Time
 	Headline string
-	Severity string
 	Value    string // names the link in a form
 	GiveUp   bool   // it can be
+	Message  *alerts.Message
+	Sent     []sentField
+}
+
+// sentField is one part of what is sent, shortened.
+type sentField struct{ Name, Value string }
+
+// What the desk shows of a message; the alert's page has all of it.
+const (
+	sentFields = 12
+	sentValue  = 200
+	sentBody   = 600
+)
+
+// sentOf are the parts of a message that have something in them.
+func sentOf(m *alerts.Message) []sentField {
+	if m == nil || m.Problem != "" {
+		return nil
+	}
+	var all []sentField
+	add := func(name, value string, most int) {
+		if value != "" && len(all) < sentFields {
+			all = append(all, sentField{name, clip(value, most)})
+		}
+	}
+	add("subject", m.Subject, sentValue)
+	add("severity", m.Severity, sentValue)
+	add("state", m.State, sentValue)
+	add("body", m.Body, sentBody)
+	for _, name := range slices.Sorted(maps.Keys(m.Fields)) {
+		add(name, m.Fields[name], sentValue)
+	}
+	return all
 }
 
 func (c *Console) parkedRoutes() []guard.Route {
@@ -50,6 +85,7 @@ func (c *Console) parkedRoutes() []guard.Route {
 func (c *Console) parked(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	p := parkedListPage{Page: c.page(w, r, "Parked", "parked"), Of: strings.TrimSpace(q.Get("connector")), Text: strings.TrimSpace(q.Get("q"))}
+	p.Live = true
 	ask := alerts.ParkedQuery{Connector: p.Of, Text: p.Text, Limit: parkedPage + 1}
 	if after, ok := parseLink(q.Get("after")); ok {
 		ask.After, p.Newer = &after, p.address(nil)
@@ -65,10 +101,16 @@ func (c *Console) parked(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, row := range rows {
 		p.Rows = append(p.Rows, parkedRow{
-			Link: row.Link, Since: row.Since, Headline: alertHeadline(row.Of, 120), Severity: row.Of.Severity,
-			Value: linkText(row.LinkID), GiveUp: alerts.MayGiveUp(row.Link),
+			Link: row.Link, Since: row.Since, Headline: alertHeadline(row.Of, 120),
+			Value: linkText(row.LinkID), GiveUp: alerts.MayGiveUp(row.Link), Message: row.Message, Sent: sentOf(row.Message),
 		})
 	}
+	underway, err := c.Services.Alerts.Underway(r.Context(), p.Of)
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	p.Underway = int(underway)
 	c.render(w, r, http.StatusOK, "parked.html", p)
 }
 
@@ -117,7 +159,11 @@ func deskRequest(r *http.Request) (alerts.DeskRequest, error) {
 		d.All = true
 		return d, nil
 	}
-	for _, text := range r.PostForm["link"] {
+	chosen := r.PostForm["link"]
+	if one := r.PostForm.Get("one"); one != "" { // the button of a row, whatever is ticked
+		chosen = []string{one}
+	}
+	for _, text := range chosen {
 		id, ok := parseLink(text)
 		if !ok {
 			return d, fault.New(fault.Invalid, "the form names a link that cannot be read")
@@ -143,7 +189,11 @@ func (c *Console) retryParked(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	access.Remark(r.Context(), "%d links", n)
-	c.done(w, r, back, Notice{Kind: "ok", What: plural(n, "link is", "links are") + " due now.",
+	if n == 0 {
+		c.done(w, r, back, Notice{What: "Nothing to retry.", Text: "None of them is parked any more."})
+		return
+	}
+	c.done(w, r, back, Notice{Kind: "ok", What: plural(n, "link is", "links are") + " due now, to be sent again in turn.",
 		Text: "What is refused again comes back here."})
 }
 

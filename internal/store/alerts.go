@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,13 +21,14 @@ type AlertQuery struct {
 	Connector string
 	Status    alert.Status
 	Stage     alert.Stage // of one of its links
-	Text      string      // anywhere in the content or the key, in any case; or a ticket id, or the beginning of the alert's
+	Text      string      // in the key or a value of the content, in any case; or part of a ticket's id or the alert's
 	Source    string
 	Severity  string        // the source's own word
 	Parked    bool          // one of its links is parked
 	Overdue   time.Duration // one of its links could have been claimed for so long; 0 = do not ask
 	Limit     int           // 1 to 1000; 0 = 100
 	Before    Cursor        // the last row of the page before; zero = the first page
+	Window    int           // alerts that one statement of a search by text looks through; 0 = 20,000
 }
 
 // Cursor is a place in the list of alerts.
@@ -67,12 +69,8 @@ func (q AlertQuery) conditions() *conditions {
 		word, _ := json.Marshal(q.Severity) // a text always can be
 		c.alert = append(c.alert, "alert.body LIKE "+c.arg(likeEscape.Replace(`{"severity":`+string(word))+"%")+" ESCAPE '!'")
 	}
-	if q.Text != "" {
-		c.alert = append(c.alert, "("+strings.Join(c.texts(q.Text), " OR ")+")")
-	}
 	if q.Before != (Cursor{}) {
-		at, id := c.arg(micros(q.Before.AcceptedAt)), c.arg(q.Before.ID)
-		c.alert = append(c.alert, "alert.accepted_at <= "+at+" AND (alert.accepted_at < "+at+" OR alert.id < "+id+")")
+		c.alert = append(c.alert, c.before(q.Before))
 	}
 	if q.Connector != "" {
 		c.link = append(c.link, "l.connector = "+c.arg(q.Connector))
@@ -89,55 +87,39 @@ func (q AlertQuery) conditions() *conditions {
 	return c
 }
 
-// shortID is how much of an id a search by text takes for one: ids that came
-// together begin alike.
-const shortID = 8
-
-// texts are the conditions of which a search by text asks one.
-func (c *conditions) texts(text string) []string {
-	p, ticket := c.arg(likely(text)), c.arg(text)
-	any := []string{
-		"lower(alert.body) LIKE " + p + " ESCAPE '!'", "lower(alert.source_key) LIKE " + p + " ESCAPE '!'",
-		"alert.id IN (SELECT l.alert_id FROM link AS l WHERE l.ticket = " + ticket + " AND l.ticket <> '')",
-	}
-	if low, high, ok := idRange(text); ok && len(text) >= shortID {
-		any = append(any, "alert.id >= "+c.arg(low)+" AND alert.id <= "+c.arg(high))
-	}
-	return any
-}
-
 var likeEscape = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_", "[", "![")
 
-func (q AlertQuery) text(first func(order, n string) string) (string, []any) {
-	c := q.conditions()
-	where := c.alert
+// where is the condition on alerts, with that on one of their links in it.
+func (c *conditions) where() string {
+	all := c.alert
 	if len(c.link) > 0 {
-		where = append(where, "alert.id IN (SELECT l.alert_id FROM link AS l WHERE "+strings.Join(c.link, " AND ")+")")
+		all = append(all, "alert.id IN (SELECT l.alert_id FROM link AS l WHERE "+strings.Join(c.link, " AND ")+")")
 	}
-	limit := q.Limit
-	if limit <= 0 {
-		limit = 100
+	if len(all) == 0 {
+		return ""
 	}
-	text := "SELECT " + alertColumns + " FROM alert"
-	if len(where) > 0 {
-		text += " WHERE " + strings.Join(where, " AND ")
-	}
-	return text + first("alert.accepted_at DESC, alert.id DESC", c.arg(min(limit, 1000))), c.args
+	return " WHERE " + strings.Join(all, " AND ")
 }
 
-// Alerts lists alerts, the newest first, with their links.
+// Alerts lists alerts, the newest first, with their links. A search by text goes
+// on to the oldest alert (SearchAlerts does not).
 func (db *DB) Alerts(ctx context.Context, q AlertQuery) ([]AlertRow, error) {
-	text, args := q.text(db.first)
+	limit := q.limit()
 	var list []AlertRow
-	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
-		a, err := scanAlert(rows)
-		list = append(list, AlertRow{Alert: a})
-		return err
-	}, text, args...)
-	if err == nil {
-		err = db.readLinks(ctx, list)
+	for {
+		q.Limit = limit - len(list)
+		page, err := db.SearchAlerts(ctx, q)
+		for _, row := range page.Rows {
+			named := func(r AlertRow) bool { return r.ID == row.ID } // it comes again in its own place
+			if q.Text == "" || !slices.ContainsFunc(list, named) {
+				list = append(list, row)
+			}
+		}
+		if err != nil || page.Next == (Cursor{}) || len(list) >= limit {
+			return list, err
+		}
+		q.Before = page.Next
 	}
-	return list, db.explain(err, "list alerts")
 }
 
 // readLinks fills in the links of a page of alerts.
@@ -215,13 +197,20 @@ func (db *DB) Alert(ctx context.Context, id alert.ID) (AlertDetail, error) {
 	return d, db.explain(err, "read the links of alert "+id.String())
 }
 
+// candidates is how many alerts an ambiguous text is told to name.
+const candidates = 5
+
 // FindAlert returns the id of the alert that a text names: its whole id, the
-// beginning of it, or a ticket id. It returns fault.NotFound when there is
-// none, and fault.Conflict when several answer to it.
+// beginning of it, a ticket id, or the end of its id (from shortEnd digits on).
+// It returns fault.NotFound when there is none, and fault.Conflict, which lists
+// some, when several answer to it.
 func (db *DB) FindAlert(ctx context.Context, text string) (alert.ID, error) {
 	ids, err := db.findByID(ctx, text)
 	if err == nil && len(ids) == 0 && text != "" {
-		ids, err = db.findAlerts(ctx, "SELECT DISTINCT alert_id FROM link WHERE ticket = $1 AND skipped = ''"+db.first("alert_id", "2"), text)
+		ids, err = db.findAlerts(ctx, "SELECT DISTINCT alert_id FROM link WHERE ticket = $1 AND skipped = ''"+db.first("alert_id", most), text)
+	}
+	if err == nil && len(ids) == 0 {
+		ids, err = db.findByEnd(ctx, text)
 	}
 	switch {
 	case err != nil:
@@ -229,10 +218,45 @@ func (db *DB) FindAlert(ctx context.Context, text string) (alert.ID, error) {
 	case len(ids) == 0:
 		return alert.ID{}, noAlert(text)
 	case len(ids) > 1:
-		return alert.ID{}, fault.New(fault.Conflict, fmt.Sprintf("more than one alert answers to %q", text)).
-			WithNext("give more of its id")
+		return alert.ID{}, ambiguous(text, ids)
 	}
 	return ids[0], nil
+}
+
+// most is how many ids a search for one reads: one more than an error lists.
+var most = strconv.Itoa(candidates + 1)
+
+func ambiguous(text string, ids []alert.ID) error {
+	names := make([]string, 0, candidates)
+	for _, id := range ids[:min(len(ids), candidates)] {
+		names = append(names, id.String())
+	}
+	list := strings.Join(names, ", ")
+	if len(ids) > candidates {
+		list += " and others"
+	}
+	return fault.New(fault.Conflict, fmt.Sprintf("more than one alert answers to %q: %s", text, list)).
+		WithNext("give more of the id; ids of alerts that came together differ at their end")
+}
+
+// shortEnd is how many digits of an id's end name it: fewer would fit many, and
+// every id is read to find them.
+const shortEnd = 4
+
+// findByEnd looks for ids that end with the text.
+func (db *DB) findByEnd(ctx context.Context, text string) ([]alert.ID, error) {
+	digits := strings.ReplaceAll(strings.ToLower(text), "-", "")
+	if _, _, ok := idRange(text); !ok || len(digits) < shortEnd || len(digits) >= 32 {
+		return nil, nil
+	}
+	whole := uuid.MustParse(strings.Repeat("0", 32-len(digits)) + digits).String()
+	end := len(whole)
+	for left := len(digits); left > 0; end-- {
+		if whole[end-1] != '-' {
+			left--
+		}
+	}
+	return db.findAlerts(ctx, "SELECT id FROM alert WHERE CAST(id AS char(36)) LIKE $1"+db.first("id", most), "%"+whole[end:])
 }
 
 // findByID looks for ids that begin with the text, by the range they lie in.
@@ -241,7 +265,7 @@ func (db *DB) findByID(ctx context.Context, text string) ([]alert.ID, error) {
 	if !ok {
 		return nil, nil
 	}
-	return db.findAlerts(ctx, "SELECT id FROM alert WHERE id >= $1 AND id <= $2"+db.first("id", "2"), low, high)
+	return db.findAlerts(ctx, "SELECT id FROM alert WHERE id >= $1 AND id <= $2"+db.first("id", most), low, high)
 }
 
 // idRange is the first and the last id that begin with a text; ok is false when none can.

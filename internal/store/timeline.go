@@ -60,3 +60,35 @@ func (db *DB) Timeline(ctx context.Context, id alert.ID) ([]TimelineEvent, error
 	}, timelineText, id)
 	return events, db.explain(err, "read the timeline of alert "+id.String())
 }
+
+// Match is when a connector's subscription took an alert.
+type Match struct {
+	Connector string
+	At        time.Time     // when the link was made, by the database's clock
+	Version   int64         // of the document that was current then; 0 = not known
+	Document  string        // its text
+	Window    time.Duration // the connector's send window, as it is now
+}
+
+const matchesText = `
+SELECT l.connector, l.created_at, coalesce(v.version, 0), coalesce(v.document, ''), coalesce(c.send_window, 0)
+FROM link AS l
+LEFT JOIN connector AS c ON c.name = l.connector
+LEFT JOIN connector_version AS v ON v.connector = l.connector AND v.version = (
+	SELECT max(w.version) FROM connector_version AS w WHERE w.connector = l.connector AND w.at <= l.created_at)
+WHERE l.alert_id = $1 AND l.side = 'remote' ORDER BY l.connector`
+
+// Matches returns which connectors took an alert and when, by name. It is read
+// from the links: nothing is written about it.
+func (db *DB) Matches(ctx context.Context, id alert.ID) ([]Match, error) {
+	var all []Match
+	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
+		var m Match
+		var at, window int64
+		err := rows.Scan(&m.Connector, &at, &m.Version, &m.Document, &window)
+		m.At, m.Window = moment(at), time.Duration(window)*time.Microsecond
+		all = append(all, m)
+		return err
+	}, matchesText, id)
+	return all, db.explain(err, "read who took alert "+id.String())
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"tieline/internal/access"
 	"tieline/internal/alert"
 	"tieline/internal/fault"
 	"tieline/internal/forward"
@@ -12,17 +13,62 @@ import (
 	"tieline/internal/store"
 )
 
+// DeskLink is a parked link with what is sent of its alert.
+type DeskLink struct {
+	ParkedLink
+	Message *Message // nil where this program cannot read the document, and on the way back
+}
+
 // Desk lists parked links, those of the newest alerts first.
-func (s *Service) Desk(ctx context.Context, q ParkedQuery) ([]ParkedLink, error) {
+func (s *Service) Desk(ctx context.Context, q ParkedQuery) ([]DeskLink, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
-	return s.store.Parked(ctx, q)
+	rows, err := s.store.Parked(ctx, q)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	stored, docs, _, err := s.documents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	group, err := s.store.Group(ctx)
+	if err != nil {
+		return nil, err
+	}
+	versions := make(map[string]int64, len(stored))
+	for _, d := range stored {
+		versions[d.Connector] = d.Version
+	}
+	list := make([]DeskLink, len(rows))
+	for i, row := range rows {
+		list[i].ParkedLink = row
+		if k := docs[row.Connector]; k != nil && row.Side == alert.Remote {
+			list[i].Message = messageOf(k, versions[row.Connector], &row.Of, &row.Link, group.ID)
+		}
+	}
+	return list, nil
+}
+
+// Underway is how many links are due, wait for their next try or are being sent:
+// of a connector, or of all where it is "".
+func (s *Service) Underway(ctx context.Context, connector string) (int64, error) {
+	backlog, err := s.store.Backlog(ctx)
+	var n int64
+	for name, b := range backlog {
+		if connector == "" || connector == name {
+			n += b.Due + b.Claimed
+		}
+	}
+	return n, err
 }
 
 // Retry makes the links of some alerts due now, parked or waiting, and returns
 // how many; connector "" is all.
 func (s *Service) Retry(ctx context.Context, who, connector string, ids ...alert.ID) (int, error) {
 	n, err := s.store.Retry(ctx, store.RetryRequest{Connector: connector, Alerts: ids, Who: who})
+	if err == nil && n == 0 {
+		access.NothingChanged(ctx)
+	}
 	if err != nil || n == 0 {
 		return n, err
 	}
@@ -57,6 +103,9 @@ func (s *Service) RetryParked(ctx context.Context, r DeskRequest) (int, error) {
 		return 0, err
 	}
 	n, work, err := s.store.RetryParked(ctx, r)
+	if err == nil && n == 0 {
+		access.NothingChanged(ctx)
+	}
 	s.wake(ctx, work)
 	return n, err
 }
@@ -117,6 +166,9 @@ func (s *Service) Edit(ctx context.Context, who string, id alert.ID, revision in
 	a, work, err := s.store.EditAlert(ctx, store.AlertEdit{
 		Alert: id, Revision: revision, Values: values, Who: who, Generation: stampOf(table), Route: table.Route,
 	})
+	if err == nil && revision != 0 && a.Revision == revision {
+		access.NothingChanged(ctx)
+	}
 	s.wake(ctx, work)
 	return a, err
 }

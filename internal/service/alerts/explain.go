@@ -42,6 +42,9 @@ type circumstances struct {
 	dead    map[string]bool // servers known dead
 	backlog map[string]store.Backlog
 	now     time.Time // by the database's clock
+
+	document    *connector.Compiled // of the link's connector; nil = this program cannot read it
+	ticketState string              // as last heard of the alert's ticket for it
 }
 
 // explainLink says in plain words what has become of an alert for a connector
@@ -53,7 +56,7 @@ func explainLink(l store.LinkDetail, c circumstances) Answer {
 	case l.Skipped != "":
 		return Answer{Standing: Skipped, Text: fmt.Sprintf("It is not sent, for good: %s.", sentence(l.Skipped))}
 	case !l.Due():
-		return Answer{Standing: Done, Text: explainSettled(l), Then: explainSettled(l)}
+		return Answer{Standing: Done, Text: explainSettled(l, c), Then: explainSettled(l, c)}
 	}
 	a := explainWait(l, c)
 	a.Then = strings.TrimSpace(explainStage(l) + " " + a.Then)
@@ -65,8 +68,10 @@ func explainLink(l store.LinkDetail, c circumstances) Answer {
 func headline(l store.LinkDetail, a Answer, c circumstances) string {
 	lead := "No ticket yet: "
 	switch {
+	case l.Side == alert.Source && a.Standing == Done && l.Told == "":
+		return "The source was told nothing of the ticket."
 	case l.Side == alert.Source && a.Standing == Done:
-		return "The source was told what the ticket shows."
+		return fmt.Sprintf("The source was told %q.", l.Told)
 	case l.Side == alert.Source:
 		lead = "The source is not told yet: "
 	case a.Standing == Done && l.Ticket == "":
@@ -125,19 +130,54 @@ func explainParked(l store.LinkDetail) Answer {
 	return a
 }
 
-func explainSettled(l store.LinkDetail) string {
+func explainSettled(l store.LinkDetail, c circumstances) string {
 	when := ""
 	if !l.DeliveredAt.IsZero() {
 		when = ", since " + stamp(l.DeliveredAt)
 	}
 	switch {
+	case l.Side == alert.Source && l.Told == "":
+		return "The source was told nothing of the ticket: " + silence(l, c) + "."
 	case l.Side == alert.Source:
-		return fmt.Sprintf("The source shows the ticket's state%s.", when)
+		return fmt.Sprintf("The source was told %q, after the ticket's state%s.", l.Told, when)
 	case l.Ticket == "":
 		return fmt.Sprintf("The remote system has revision %d%s; it has not told a ticket id yet.", l.Delivered, when)
 	default:
 		return fmt.Sprintf("Ticket %s shows revision %d, the newest%s.", l.Ticket, l.Delivered, when)
 	}
+}
+
+// silence says why the source of an alert was told nothing of its ticket.
+func silence(l store.LinkDetail, c circumstances) string {
+	k := c.document
+	if k == nil {
+		return "the document of " + l.Connector + " cannot be read by this program"
+	}
+	src, listed := k.Source(c.alert.Source)
+	_, mapped := k.BackState(c.ticketState)
+	switch {
+	case !listed:
+		return fmt.Sprintf("connector %s no longer has source %s", l.Connector, c.alert.Source)
+	case lacks(src) != "":
+		return fmt.Sprintf("source %s takes nothing back, as its document has no %s", src.Name, lacks(src))
+	case c.ticketState == "":
+		return "nothing was heard of the ticket's state yet"
+	case !mapped:
+		return fmt.Sprintf("states.back maps the ticket's state %q to nothing", c.ticketState)
+	default:
+		return "there was nothing to tell"
+	}
+}
+
+// lacks is the setting without which a source takes nothing back; "" = it does.
+func lacks(s connector.Source) string {
+	switch {
+	case s.Kind == "generic" && s.Settings["callback"] == "":
+		return "settings.callback"
+	case s.Kind != "generic" && s.URL == "":
+		return "url"
+	}
+	return ""
 }
 
 // explainStage says what is known about the ticket while something remains to be done.
@@ -169,8 +209,8 @@ func explainWait(l store.LinkDetail, c circumstances) Answer {
 			"It is under a claim of epoch %d, whose server is Active no more; after the send window the Active looks what became of it.", l.Claim.Epoch)}
 	}
 	if l.Attempts > 0 && l.DueAt.After(c.now) {
-		return Answer{Standing: Waiting, Next: l.DueAt, Then: fmt.Sprintf("%d tries failed.", l.Attempts), Text: fmt.Sprintf("%d tries failed; the next is in %s. The last failure: %s.",
-			l.Attempts, ago(l.DueAt.Sub(c.now)), sentence(l.Failure))}
+		return Answer{Standing: Waiting, Next: l.DueAt, Then: tries(l.Attempts) + " failed.", Text: fmt.Sprintf("%s failed; the next is in %s. The last failure: %s.",
+			tries(l.Attempts), ago(l.DueAt.Sub(c.now)), sentence(l.Failure))}
 	}
 	active := c.active(l.Connector)
 	switch {
@@ -183,6 +223,13 @@ func explainWait(l store.LinkDetail, c circumstances) Answer {
 	}
 	turn := explainTurn(l, c, active)
 	return Answer{Standing: Due, Text: turn, Then: turn}
+}
+
+func tries(n int) string {
+	if n == 1 {
+		return "1 try"
+	}
+	return fmt.Sprintf("%d tries", n)
 }
 
 // explainHeld says until when a link is held back, and why where a failure is the

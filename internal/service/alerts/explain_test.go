@@ -52,7 +52,7 @@ func TestExplainLink(t *testing.T) {
 		{"settled", link(alert.Settled, func(l *store.LinkDetail) { l.Ticket, l.Delivered, l.DeliveredAt = "12", 3, now }), live, Done,
 			[]string{"Ticket 12 shows revision 3, the newest, since 2026-03-04 05:06:07Z."}},
 		{"delivered, ticket not told", link(alert.Settled, func(l *store.LinkDetail) { l.Delivered = 3 }), live, Done, []string{"has not told a ticket id"}},
-		{"the way back", link(alert.Settled, func(l *store.LinkDetail) { l.Side, l.Delivered = alert.Source, 3 }), live, Done, []string{"The source shows"}},
+		{"the way back", link(alert.Settled, func(l *store.LinkDetail) { l.Side, l.Delivered, l.Told = alert.Source, 3, "open" }), live, Done, []string{`The source was told "open"`}},
 		{"parked", link(alert.Fresh, func(l *store.LinkDetail) { l.Parked = "tickets 1 and 2 carry the same key." }), live, Parked,
 			[]string{"waits for a person", "the same key. When"}},
 		{"parked by a refusal", link(alert.Fresh, func(l *store.LinkDetail) { l.Parked = "refused: no queue X." }), live, Parked,
@@ -85,6 +85,35 @@ func TestExplainLink(t *testing.T) {
 			if !strings.Contains(got, want) {
 				t.Errorf("%s: %q does not say %q", c.name, got, want)
 			}
+		}
+	}
+}
+
+// TestExplainTheWayBack: what a source was told is said, and that it was told
+// nothing too, with the reason.
+func TestExplainTheWayBack(t *testing.T) {
+	const open = "name: desk\nremote: {kind: files, settings: {directory: DIR}}\n"
+	const callback = "sources: [{name: shop, kind: generic, settings: {callback: 'http://x/'}}]\n"
+	for _, c := range []struct{ name, document, source, ticket, told, says string }{
+		{"told", open + callback, "shop", "open", "acknowledged", `The source was told "acknowledged"`},
+		{"no callback", open + "sources: [{name: shop, kind: generic}]\n", "shop", "open", "", "takes nothing back, as its document has no settings.callback"},
+		{"no address", open + "sources: [{name: shop, kind: alertmanager}]\n", "shop", "open", "", "takes nothing back, as its document has no url"},
+		{"another source", open + callback, "gone", "open", "", "no longer has source gone"},
+		{"no state", open + callback, "shop", "", "", "nothing was heard of the ticket's state"},
+		{"not mapped", open + callback, "shop", "odd", "", `maps the ticket's state "odd" to nothing`},
+	} {
+		doc, err := connector.Parse([]byte(c.document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		about := circumstances{alert: alert.Alert{Source: c.source}, ticketState: c.ticket}
+		if about.document, err = connector.Compile(doc); err != nil {
+			t.Fatal(err)
+		}
+		l := store.LinkDetail{Link: alert.NewLink(alert.LinkID{Connector: "desk", Alert: uuid.New(), Side: alert.Source}, 3)}
+		l.Stage, l.Delivered, l.Told = alert.Settled, 3, c.told
+		if got := explainLink(l, about).Text; !strings.Contains(got, c.says) || strings.Contains(got, "shows") {
+			t.Errorf("%s: %q does not say %q", c.name, got, c.says)
 		}
 	}
 }
@@ -146,7 +175,10 @@ func TestHeadline(t *testing.T) {
 		{"claimed by nobody", func(l *store.LinkDetail) { l.Claim = alert.Claim{ID: uuid.New(), Epoch: 3} }, "No ticket yet: a server that is Active no more had it in hand."},
 		{"given up", func(l *store.LinkDetail) { l.Skipped = "given up by otto: noise" }, "No ticket: given up by otto: noise."},
 		{"taken over", func(l *store.LinkDetail) { l.Skipped, l.Ticket = "its ticket goes on", "12" }, "Ticket 12 is left as it is: its ticket goes on."},
-		{"the way back", func(l *store.LinkDetail) { l.Side, l.Stage, l.Delivered = alert.Source, alert.Settled, 3 }, "The source was told what the ticket shows."},
+		{"the way back", func(l *store.LinkDetail) {
+			l.Side, l.Stage, l.Delivered, l.Told = alert.Source, alert.Settled, 3, "acknowledged"
+		}, `The source was told "acknowledged".`},
+		{"the way back, with nothing to tell", func(l *store.LinkDetail) { l.Side, l.Stage, l.Delivered = alert.Source, alert.Settled, 3 }, "The source was told nothing of the ticket."},
 		{"the way back fails", func(l *store.LinkDetail) { l.Side, l.Parked = alert.Source, "gave up" }, "The source is not told yet: gave up."},
 	} {
 		l := store.LinkDetail{Link: alert.NewLink(alert.LinkID{Connector: "desk", Alert: uuid.New(), Side: alert.Remote}, 3)}

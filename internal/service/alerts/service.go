@@ -13,10 +13,11 @@ import (
 
 // Store is what the service needs of the database.
 type Store interface {
-	Alerts(ctx context.Context, q store.AlertQuery) ([]store.AlertRow, error)
+	SearchAlerts(ctx context.Context, q store.AlertQuery) (store.AlertPage, error)
 	Alert(ctx context.Context, id alert.ID) (store.AlertDetail, error)
 	FindAlert(ctx context.Context, text string) (alert.ID, error)
 	Timeline(ctx context.Context, id alert.ID) ([]store.TimelineEvent, error)
+	Matches(ctx context.Context, id alert.ID) ([]store.Match, error)
 	Surroundings
 	Desk
 	// Wake tells the servers that there is work.
@@ -48,6 +49,7 @@ type (
 	Query       = store.AlertQuery
 	Cursor      = store.Cursor
 	Row         = store.AlertRow
+	Page        = store.AlertPage
 	ParkedQuery = store.ParkedQuery
 	ParkedLink  = store.ParkedLink
 	DeskRequest = store.DeskRequest
@@ -76,31 +78,16 @@ const readTime = 10 * time.Second
 // long enough for a switchover and a send, too short to get used to.
 const OverdueAfter = time.Minute
 
-// List lists alerts, the newest first. With more rows than the limit asked for
-// there is a next page: ask for one too many.
-func (s *Service) List(ctx context.Context, q Query) ([]Row, error) {
+// List returns one page of alerts, the newest first. A search by text reads so
+// much at most: its page may be short and have a next one all the same.
+func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
-	return s.store.Alerts(ctx, q)
+	return s.store.SearchAlerts(ctx, q)
 }
 
 // Find returns the id of the alert that a text names: its id, enough of its
 // beginning, or a ticket id (store.DB.FindAlert).
 func (s *Service) Find(ctx context.Context, text string) (alert.ID, error) {
 	return s.store.FindAlert(ctx, text)
-}
-
-// Timeline returns what happened to an alert, from raised on, oldest first.
-func (s *Service) Timeline(ctx context.Context, a alert.Alert) ([]Event, error) {
-	events, err := s.store.Timeline(ctx, a.ID)
-	return withAcceptance(a, events), err
-}
-
-// withAcceptance puts the alert's acceptance first. It is kept on the alert: an
-// event of its own for each would be a second row for every alert.
-func withAcceptance(a alert.Alert, events []Event) []Event {
-	accepted := Event{
-		At: a.AcceptedAt, Server: a.AcceptedBy, Kind: "accepted", Text: "taken in from source " + a.Source, Revision: 1,
-	}
-	return append([]Event{accepted}, events...)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"tieline/internal/alert"
@@ -63,6 +64,7 @@ func (s *Service) Show(ctx context.Context, id alert.ID) (*Explained, error) {
 	e := &Explained{Alert: detail.Alert, Now: w.about.now}
 	linked := map[string]bool{}
 	for _, l := range detail.Links {
+		w.about.document, w.about.ticketState = w.docs[l.Connector], heard(detail.Links, l.Connector)
 		e.Links = append(e.Links, w.link(l))
 		linked[l.Connector] = linked[l.Connector] || l.Side == alert.Remote
 	}
@@ -75,6 +77,16 @@ func (s *Service) Show(ctx context.Context, id alert.ID) (*Explained, error) {
 		}
 	}
 	return e, nil
+}
+
+// heard is the state of the alert's ticket for a connector, as last told by it.
+func heard(links []store.LinkDetail, connector string) string {
+	for _, l := range links {
+		if l.Connector == connector && l.Side == alert.Remote {
+			return l.Heard
+		}
+	}
+	return ""
 }
 
 // world is what surrounds an alert.
@@ -132,14 +144,19 @@ func (w *world) link(l store.LinkDetail) Link {
 		return explained
 	}
 	explained.Subscription = k.Document().Subscription
-	m := &Message{Version: w.version(l.Connector)}
-	draft, err := k.Draft(&w.about.alert, &l.Link, alert.NewKey(w.group.ID, l.Connector, l.Alert))
+	explained.Message = messageOf(k, w.version(l.Connector), &w.about.alert, &l.Link, w.group.ID)
+	return explained
+}
+
+// messageOf is what a remote is told of an alert by a version of the document.
+func messageOf(k *connector.Compiled, version int64, a *alert.Alert, l *alert.Link, group uuid.UUID) *Message {
+	m := &Message{Version: version}
+	draft, err := k.Draft(a, l, alert.NewKey(group, l.Connector, l.LinkID.Alert))
 	m.Draft = draft
 	if err != nil {
 		m.Problem = err.Error()
 	}
-	explained.Message = m
-	return explained
+	return m
 }
 
 func (w *world) version(connector string) int64 {
