@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -22,8 +23,12 @@ type documentPage struct {
 	URL       string // of the connector
 	Tab       string // path of this tab below it
 	Elsewhere []fault.Problem
+	Made      documents.Seen // what the page in the browser was made from
 	shown     shownText
 }
+
+// Moved reports whether somebody changed the document since the page was made.
+func (p documentPage) Moved() bool { return p.Made != p.State.Seen() }
 
 // tabPaths are the parts of a document that each tab edits: a problem of another
 // tab is told as such.
@@ -41,12 +46,32 @@ func (c *Console) documentRoutes() []guard.Route {
 		"remote": c.remoteTab, "sources": c.sourcesTab, "fields": c.fieldsTab, "severity": c.severityTab, "states": c.statesTab,
 	} {
 		path := "/connectors/{connector}/" + tab
-		all = append(all, page(path, show), form(path, access.Operate, "edit draft", c.saveTab(tab)))
+		all = append(all, page(path, c.unlessMoved(tab, show)), form(path, access.Operate, "edit draft", c.saveTab(tab)))
 	}
 	return append(append(all,
 		form("/connectors/{connector}/remote/test", access.Operate, "test remote", c.testRemote),
 		form("/connectors/{connector}/sources/token", access.Operate, "make source token", c.makeToken),
 	), c.draftRoutes()...)
+}
+
+// unlessMoved answers a page's question whether somebody changed the document
+// since it was made ("seen"); everything else is the tab's.
+func (c *Console) unlessMoved(tab string, show http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if fragmentOf(r) != "moved" {
+			show(w, r)
+			return
+		}
+		p, err := c.document(w, r, tab)
+		if err == nil {
+			p.Made, err = documents.ParseETag(r.URL.Query().Get("seen"))
+		}
+		if err != nil {
+			c.fail(w, r, err)
+			return
+		}
+		c.render(w, r, http.StatusOK, tab+".html", p)
+	}
 }
 
 // document returns what a page about a connector's document shows.
@@ -69,7 +94,9 @@ func (c *Console) documentOf(w http.ResponseWriter, r *http.Request, state docum
 			active = known.Active
 		}
 	}
-	p := documentPage{Page: c.page(w, r, "", "connectors"), State: state, URL: connectorURL(state.Connector), Tab: tab, shown: show(state)}
+	p := documentPage{Page: c.page(w, r, "", "connectors"), State: state, URL: connectorURL(state.Connector), Tab: tab, Made: state.Seen(), shown: show(state)}
+	p.Live = true
+	p.State.Problems = placed(state.Problems, tab == "draft")
 	p.Connector = frame(state.Connector, kind, active, tab)
 	if state.Live.Version == 0 { // until it is made there is nothing else to see
 		p.Connector.Tabs = slices.DeleteFunc(p.Connector.Tabs, func(t Tab) bool {
@@ -81,12 +108,31 @@ func (c *Console) documentOf(w http.ResponseWriter, r *http.Request, state docum
 			p.Title = t.Name
 		}
 	}
-	for _, problem := range state.Problems {
+	for _, problem := range p.State.Problems {
 		if paths, ok := tabPaths[tab]; ok && !within(problem.Path, paths) {
 			p.Elsewhere = append(p.Elsewhere, problem)
 		}
 	}
 	return p
+}
+
+var lineOfText = regexp.MustCompile(`^line (\d+): `)
+
+// placed are problems as a form tells them: at their fields. The line of the text
+// is told where the text is.
+func placed(problems []fault.Problem, withText bool) []fault.Problem {
+	all := slices.Clone(problems)
+	for i, p := range all {
+		line := lineOfText.FindStringSubmatch(p.Message)
+		if line == nil || p.Path == "" {
+			continue
+		}
+		all[i].Message = strings.TrimPrefix(p.Message, line[0])
+		if withText {
+			all[i].Message += " (line " + line[1] + " of the text)"
+		}
+	}
+	return all
 }
 
 func within(path string, parts []string) bool {

@@ -90,7 +90,21 @@ func (c *Console) notSaved(w http.ResponseWriter, r *http.Request, back string, 
 		c.showConflict(w, r, conflict)
 		return
 	}
+	var f *fault.Error
+	if errors.As(err, &f) && f.Kind == fault.Invalid && len(f.Problems) > 0 {
+		c.done(w, r, back, Notice{Kind: "red", What: capital(f.Msg) + ".", Text: problemsLine(f.Problems)})
+		return
+	}
 	c.undone(w, r, back, err)
+}
+
+// problemsLine names every field with what is wrong with it.
+func problemsLine(problems []fault.Problem) string {
+	var parts []string
+	for _, p := range placed(problems, false) {
+		parts = append(parts, strings.TrimPrefix(p.Path+": "+p.Message, ": "))
+	}
+	return strings.Join(parts, "; ") + "."
 }
 
 // saveForm makes the changes of the form on what it was made from. changed is

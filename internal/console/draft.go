@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 
 	"tieline/internal/access"
@@ -20,10 +19,8 @@ import (
 type draftPage struct {
 	documentPage
 	Conflict  *documents.Conflict // with the current version; nil = none
-	Try       int                 // on so many alerts; 0 = not asked for
-	Run       *documents.DryRun
-	Differing []trialRow
-	Alike     int // alerts that both versions treat alike
+	Try       tryAsked
+	Run       *tryPanel // nil = not asked for
 	Running   runningPanel
 	Discarded *documents.Side // what can be taken up again
 	Comment   string
@@ -58,24 +55,6 @@ func (c *Console) draftLive() []liveRoute {
 	}}}
 }
 
-// trialRow is one alert of a dry run with what its ticket would say.
-type trialRow struct {
-	documents.Trial
-	Verdict string // "begins", "ends", "changes", "fails"
-	Values  []trialValue
-}
-
-// trialValue is one part of a ticket, before and after.
-type trialValue struct {
-	Name, Live, Draft string
-	Differs           bool
-}
-
-// TryChoices are the numbers of alerts that a dry run can be asked for.
-func (draftPage) TryChoices() []int {
-	return []int{documents.DryRunSize, 100, 200, documents.DryRunMost}
-}
-
 // Lines compares two texts of a conflict.
 func (draftPage) Lines(old, next string) []edit.Line { return edit.Lines(old, next) }
 
@@ -92,7 +71,7 @@ func (p draftPage) ProblemURL(path string) string {
 func (c *Console) draftRoutes() []guard.Route {
 	const path = "/connectors/{connector}"
 	return []guard.Route{
-		page(path+"/draft", c.draft),
+		page(path+"/draft", c.unlessMoved("draft", c.draft)),
 		form(path+"/draft", access.Operate, "edit draft", c.saveText),
 		form(path+"/draft/apply", access.Operate, "apply draft", c.applyDraft),
 		form(path+"/draft/discard", access.Operate, "discard draft", c.discardDraft),
@@ -109,8 +88,7 @@ func (c *Console) draft(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, err)
 		return
 	}
-	p.Live = p.State.Live.Version > 0
-	c.showDraft(w, r, http.StatusOK, draftPage{documentPage: p, Try: atoi(r.URL.Query().Get("try"))})
+	c.showDraft(w, r, http.StatusOK, draftPage{documentPage: p, Try: tryAskedOf(r.URL.Query())})
 }
 
 // showDraft fills in what the page shows besides.
@@ -139,68 +117,14 @@ func (c *Console) fillDraft(r *http.Request, data *draftPage) (err error) {
 		}
 		return err
 	}
-	if data.Try > 0 && len(state.Problems) == 0 {
-		run, err := s.DryRun(r.Context(), state, data.Try)
+	if data.Try.Alerts > 0 && len(state.Problems) == 0 {
+		run, err := s.DryRun(r.Context(), state, data.Try.Alerts)
 		if err != nil {
 			return err
 		}
-		data.Run = &run
-		data.Differing, data.Alike = trialRows(run)
+		data.Run = tryPanelOf(run, data.Try, data.URL+"/draft")
 	}
 	return nil
-}
-
-// trialRows are the alerts that the draft treats otherwise, and how many it does not.
-func trialRows(run documents.DryRun) (rows []trialRow, alike int) {
-	for _, t := range run.Trials {
-		row := trialRow{Trial: t}
-		switch {
-		case t.Draft.Problem != "" && len(t.Differs) > 0:
-			row.Verdict = "fails"
-		case t.Draft.Matches && !t.Live.Matches:
-			row.Verdict = "begins"
-		case t.Live.Matches && !t.Draft.Matches:
-			row.Verdict = "ends"
-		case len(t.Differs) > 0:
-			row.Verdict = "changes"
-		default:
-			alike++
-			continue
-		}
-		row.Values = trialValues(t)
-		rows = append(rows, row)
-	}
-	return rows, alike
-}
-
-func trialValues(t documents.Trial) []trialValue {
-	before, after := ticketOf(t.Live), ticketOf(t.Draft)
-	var values []trialValue
-	add := func(name, live, draft string) {
-		values = append(values, trialValue{name, live, draft, live != draft})
-	}
-	add("subject", before.Subject, after.Subject)
-	add("severity", before.Severity, after.Severity)
-	add("state", before.State, after.State)
-	var names []string
-	for _, fields := range []map[string]string{before.Fields, after.Fields} {
-		for name := range fields {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
-		add(name, before.Fields[name], after.Fields[name])
-	}
-	add("body", before.Body, after.Body)
-	return values
-}
-
-func ticketOf(f documents.Fate) documents.Ticket {
-	if f.Ticket == nil {
-		return documents.Ticket{}
-	}
-	return *f.Ticket
 }
 
 // saveText saves the text of the editor as the next revision.
@@ -258,7 +182,7 @@ func (c *Console) notApplied(w http.ResponseWriter, r *http.Request, f *fault.Er
 	}
 	p.Path = draftURL(r)
 	p.Notice = &Notice{Kind: "red", What: capital(f.Msg) + ".", Text: nextStep(f)}
-	c.showDraft(w, r, f.Kind.Status(), draftPage{documentPage: p, Comment: r.PostFormValue("comment"), Refused: f.Problems})
+	c.showDraft(w, r, f.Kind.Status(), draftPage{documentPage: p, Comment: r.PostFormValue("comment"), Refused: placed(f.Problems, true)})
 }
 
 func (c *Console) discardDraft(w http.ResponseWriter, r *http.Request) {
@@ -295,13 +219,19 @@ type conflictPage struct {
 }
 
 func (c *Console) showConflict(w http.ResponseWriter, r *http.Request, conflict *documents.Conflict) {
+	state, err := c.Services.Documents.Open(r.Context(), conflict.Connector)
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	frame := c.documentOf(w, r, state, "draft").Page
+	frame.Title, frame.Live = "Two changes at once", false
 	data := conflictPage{
-		Page: c.page(w, r, "Two changes at once", "connectors"), Conflict: conflict, URL: connectorURL(conflict.Connector),
+		Page: frame, Conflict: conflict, URL: connectorURL(conflict.Connector),
 		MineLines:  edit.Lines(conflict.Base.Text, conflict.Mine.Text),
 		TheirLines: edit.Lines(conflict.Base.Text, conflict.Theirs.Text),
 	}
 	data.Path = data.URL + "/draft"
-	data.Connector = frame(conflict.Connector, "", "", "draft")
 	c.render(w, r, http.StatusConflict, "conflict.html", data)
 }
 

@@ -22,14 +22,20 @@ type wordRow struct {
 	field
 	Word    string
 	Seen    int
-	Mapped  bool
+	Mapped  bool // by an entry of its own
+	Default bool // by the default for every other severity
 	Means   string
 	Removes string // the path that its button removes
 }
 
+// Passed reports whether the remote system is told a word of the source's that
+// nothing maps.
+func (r wordRow) Passed() bool { return !r.Mapped && !r.Default }
+
 type inverseRow struct {
-	Word string
-	From []string
+	Word   string
+	From   []string
+	Passed bool // it is the source's own word, which nothing maps
 }
 
 func (c *Console) severityTab(w http.ResponseWriter, r *http.Request) {
@@ -59,7 +65,7 @@ func severityRows(p documentPage, seen []documents.Word) []wordRow {
 	}
 	words := slices.Sorted(maps.Keys(p.State.Doc.Severity.Map))
 	for _, w := range seen {
-		if !w.Mapped {
+		if _, listed := p.State.Doc.Severity.Map[w.Word]; !listed {
 			words = append(words, w.Word)
 		}
 	}
@@ -69,7 +75,7 @@ func severityRows(p documentPage, seen []documents.Word) []wordRow {
 		row := wordRow{field: p.F(path, "", ""), Word: word, Seen: counts[word], Removes: path}
 		row.Means, row.Mapped = p.State.Doc.Severity.Map[word]
 		if !row.Mapped {
-			row.Means = cmp.Or(p.State.Doc.Severity.Default, word)
+			row.Means, row.Default = cmp.Or(p.State.Doc.Severity.Default, word), p.State.Doc.Severity.Default != ""
 		}
 		rows = append(rows, row)
 	}
@@ -77,13 +83,14 @@ func severityRows(p documentPage, seen []documents.Word) []wordRow {
 }
 
 func inverse(rows []wordRow) []inverseRow {
-	from := make(map[string][]string)
+	from, passed := make(map[string][]string), make(map[string]bool)
 	for _, row := range rows {
 		from[row.Means] = append(from[row.Means], row.Word)
+		passed[row.Means] = passed[row.Means] || row.Passed()
 	}
 	var all []inverseRow
 	for _, word := range slices.Sorted(maps.Keys(from)) {
-		all = append(all, inverseRow{word, from[word]})
+		all = append(all, inverseRow{word, from[word], passed[word]})
 	}
 	return all
 }

@@ -24,8 +24,9 @@ type statesPage struct {
 type stateRow struct {
 	State       string
 	Seen        int
-	Mapped      bool // a class is known of it
-	Ends        bool // a ticket in it can no longer be worked
+	Mapped      bool   // a class is known of it
+	Ends        bool   // a ticket in it can no longer be worked
+	Set         string // the status of the alerts whose tickets are set to it; "" = of none
 	Class, Back field
 }
 
@@ -75,11 +76,17 @@ func stateRows(p documentPage, seen []documents.Word) []stateRow {
 	for _, state := range append(slices.Sorted(maps.Keys(counts)), doc.States.Ended...) {
 		known[state] = true
 	}
+	set := map[string]string{doc.States.Closed: "closed"}
+	set[doc.States.Open] = "open"
+	delete(set, "")
+	for state := range set {
+		known[state] = true
+	}
 	var rows []stateRow
 	for state := range known {
 		class, back := edit.At("states", "classes", state).String(), edit.At("states", "back", state).String()
 		row := stateRow{
-			State: state, Seen: counts[state], Ends: slices.Contains(doc.States.Ended, state),
+			State: state, Seen: counts[state], Ends: slices.Contains(doc.States.Ended, state), Set: set[state],
 			Class: p.Choice(class, "", "", append([]string{"=not said"}, connector.Classes...)...),
 			Back:  p.Choice(back, "", "", append([]string{"=tell nothing"}, connector.SourceStates...)...),
 		}

@@ -32,9 +32,42 @@ type Fate struct {
 // Trial is one stored alert of a dry run.
 type Trial struct {
 	Alert   alert.Alert `json:"-"`
+	Verdict Verdict     `json:"verdict"`
 	Live    Fate        `json:"live"`
 	Draft   Fate        `json:"draft"`
 	Differs []string    `json:"differs,omitempty"` // "matches", "subject", "fields.host", ...
+}
+
+// Verdict says in one word how a draft treats an alert, beside the current version.
+type Verdict string
+
+// The verdicts, those first that somebody should look at first.
+const (
+	Fails   Verdict = "fails"   // the draft cannot map it, or cannot evaluate its subscription for it
+	Ends    Verdict = "ends"    // matched by the current version alone
+	Begins  Verdict = "begins"  // matched by the draft alone
+	Changes Verdict = "changes" // matched by both, with another ticket
+	Same    Verdict = "same"    // matched by both, with the same ticket
+	Neither Verdict = "neither" // matched by none of them
+)
+
+// Verdicts are all of them in that order.
+var Verdicts = []Verdict{Fails, Ends, Begins, Changes, Same, Neither}
+
+func verdictOf(t Trial) Verdict {
+	switch {
+	case t.Draft.Problem != "":
+		return Fails
+	case t.Draft.Matches && !t.Live.Matches:
+		return Begins
+	case t.Live.Matches && !t.Draft.Matches:
+		return Ends
+	case !t.Draft.Matches:
+		return Neither
+	case len(t.Differs) > 0:
+		return Changes
+	}
+	return Same
 }
 
 // DryRun is what a draft would make of stored alerts. Nothing is sent.
@@ -49,7 +82,9 @@ type DryRun struct {
 	Ends     int           `json:"ends"`    // matched by the current version alone
 	Differs  int           `json:"differs"` // matched by both, with another ticket
 	Failed   int           `json:"failed"`  // the draft cannot map or evaluate them
-	Trials   []Trial       `json:"trials"`
+
+	Counts map[Verdict]int `json:"counts"` // of the trials, each by its verdict
+	Trials []Trial         `json:"trials"` // the newest alerts first
 }
 
 // DryRun tries a state on the newest stored alerts beside the current version:
@@ -67,7 +102,7 @@ func (s *Service) DryRun(ctx context.Context, state State, n int) (DryRun, error
 		return DryRun{}, err
 	}
 	live := compileLive(state.Live.Text)
-	run := DryRun{Asked: min(cmp.Or(max(n, 0), DryRunSize), DryRunMost), Complete: true}
+	run := DryRun{Asked: min(cmp.Or(max(n, 0), DryRunSize), DryRunMost), Complete: true, Counts: map[Verdict]int{}}
 	docs := []*connector.Document{state.Doc}
 	if live != nil {
 		docs = append(docs, live.Document())
@@ -103,6 +138,7 @@ func compileLive(text string) *connector.Compiled {
 
 func (r *DryRun) add(t Trial) {
 	t.Differs = differences(t.Live, t.Draft)
+	t.Verdict = verdictOf(t)
 	r.Looked++
 	if t.Live.Matches {
 		r.Live++
@@ -121,6 +157,7 @@ func (r *DryRun) add(t Trial) {
 	case len(t.Differs) > 0:
 		r.Differs++
 	}
+	r.Counts[t.Verdict]++
 	r.Trials = append(r.Trials, t)
 }
 

@@ -46,7 +46,7 @@ func (s *Service) Sample(ctx context.Context, state State, limit int) ([]alert.A
 type Word struct {
 	Word   string `json:"word"`
 	Count  int    `json:"count"`
-	Mapped bool   `json:"mapped"`          // the document says what it means
+	Mapped bool   `json:"mapped"`          // the document, or its default, says what it means
 	Means  string `json:"means,omitempty"` // what it comes to as things are
 }
 
@@ -67,7 +67,7 @@ func (s *Service) Severities(ctx context.Context, state State) (words []Word, lo
 	words = wordsOf(counts, func(w *Word) {
 		w.Means, w.Mapped = state.Doc.Severity.Map[w.Word]
 		if !w.Mapped {
-			w.Means = cmp.Or(state.Doc.Severity.Default, w.Word)
+			w.Means, w.Mapped = cmp.Or(state.Doc.Severity.Default, w.Word), state.Doc.Severity.Default != ""
 		}
 	})
 	return words, len(alerts), nil
