@@ -42,7 +42,7 @@ func compile(doc *Document) (*Compiled, []fault.Problem) {
 	if strings.TrimSpace(doc.Subscription) != "" {
 		var err error
 		if c.subscription, err = compileExpression(doc.Subscription, cel.BoolType); err != nil {
-			problems.add("subscription", "%s", err)
+			problems.each("subscription", err)
 		}
 	}
 	for name, value := range sorted(doc.Fields) {
@@ -53,7 +53,7 @@ func compile(doc *Document) (*Compiled, []fault.Problem) {
 		}
 		compiled, err := compileValue(value)
 		if err != nil {
-			problems.add(path, "%s", err)
+			problems.each(path, err)
 			continue
 		}
 		c.fields[name] = compiled

@@ -1,7 +1,6 @@
 package connector
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -68,7 +67,7 @@ func compileExpression(text string, wanted *cel.Type) (*expression, error) {
 	}
 	checked, issues := env.Compile(text)
 	if issues.Err() != nil {
-		return nil, errors.New(spellIssues(issues))
+		return nil, spellIssues(issues)
 	}
 	if got := checked.OutputType(); !got.IsExactType(wanted) {
 		return nil, fmt.Errorf("the expression gives %s; %s is needed%s", cel.FormatCELType(got), cel.FormatCELType(wanted), castHint(wanted))
@@ -88,12 +87,12 @@ func castHint(wanted *cel.Type) string {
 }
 
 // spellIssues gives each error in one line with its place.
-func spellIssues(issues *cel.Issues) string {
-	var lines []string
+func spellIssues(issues *cel.Issues) mistakes {
+	var lines mistakes
 	for _, e := range issues.Errors() {
 		lines = append(lines, fmt.Sprintf("%d:%d: %s", e.Location.Line(), e.Location.Column()+1, e.Message))
 	}
-	return strings.Join(lines, "; ")
+	return lines
 }
 
 func (e *expression) eval(d *data) (ref.Val, error) {

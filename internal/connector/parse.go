@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -58,7 +59,7 @@ func Examine(text []byte, checks ...Check) (*Document, []fault.Problem) {
 
 	_, found := compile(doc)
 	for _, check := range checks {
-		found = append(found, check(doc)...)
+		found = append(found, besides(check(doc), found)...)
 	}
 	return doc, append(d.problems, without(found, d.problems)...)
 }
@@ -104,6 +105,14 @@ func without(problems, told []fault.Problem) []fault.Problem {
 		}
 	}
 	return kept
+}
+
+// besides drops the problems of paths that have one already: what is no address
+// at all need not be told that it is none of the kind's either.
+func besides(problems []fault.Problem, told findings) []fault.Problem {
+	return slices.DeleteFunc(problems, func(p fault.Problem) bool {
+		return slices.ContainsFunc(told, func(t fault.Problem) bool { return t.Path == p.Path })
+	})
 }
 
 func covered(path string, told []fault.Problem) bool {

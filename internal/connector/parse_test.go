@@ -212,6 +212,51 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+// TestEveryMistakeOfATemplate: one text tells all that is wrong with it at once.
+func TestEveryMistakeOfATemplate(t *testing.T) {
+	const known = "; an alert has .Annotations, .Description, .EndsAt, .Key, .Labels, .Severity, .Source, .StartsAt, .Status, .Summary, .URL"
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"fields":      {`{x: "{{ .Summry }} {{ if .Kee }}{{ .Sev }}{{ end }} {{ .Summry }}"}`, []string{"there is no .Summry" + known, "there is no .Kee" + known, "there is no .Sev" + known}},
+		"functions":   {`{x: "{{ trimm .Summary }}\n{{ .Nope }}{{ if uper .Key }}{{ end }}"}`, []string{`1: function "trimm" not defined`, "there is no .Nope" + known, `2: function "uper" not defined`}},
+		"syntax":      {`{x: "{{ .Summary ) }} {{ env }} {{ .Key }}"}`, []string{"1: unexpected right paren", `1: function "env" not defined`}},
+		"never ends":  {`{x: "{{ if .Key }}"}`, []string{"1: unexpected EOF"}},
+		"carried out": {`{x: "{{ truncate .Key .Key }} {{ join 1 .Labels }}"}`, []string{"expected int", "expected string"}},
+		"variables":   {`{x: "{{ $k := .Key }}{{ truncate $k $k }}"}`, []string{"expected int"}},
+		"expression":  {`{x: {cel: "nope + labels.a + nada"}}`, []string{"1:1: undeclared reference to 'nope'", "1:19: undeclared reference to 'nada'"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse([]byte(with("fields: " + c.text)))
+			problems := fault.ProblemsOf(err)
+			if len(problems) != len(c.want) {
+				t.Fatalf("%d problems, want %d: %v", len(problems), len(c.want), err)
+			}
+			for i, p := range problems {
+				if p.Path != "fields.x" || !strings.Contains(p.Message, c.want[i]) {
+					t.Errorf("problem %d is %s: %q, want %q", i, p.Path, p.Message, c.want[i])
+				}
+			}
+		})
+	}
+}
+
+// TestOneProblemForAnEndpoint: what is no address is not told twice.
+func TestOneProblemForAnEndpoint(t *testing.T) {
+	again := func(*Document) []fault.Problem {
+		return []fault.Problem{{Path: "remote.endpoints[0]", Message: "is no HTTP address"}, {Path: "remote.settings.queue", Message: "is needed"}}
+	}
+	_, err := Parse([]byte("name: c\nsources: [{name: s, kind: generic}]\nremote: {kind: rt, endpoints: ['ftp://rt']}"), again)
+	var paths []string
+	for _, p := range fault.ProblemsOf(err) {
+		paths = append(paths, p.Path)
+	}
+	if got := strings.Join(paths, " "); got != "remote.endpoints[0] remote.settings.queue" {
+		t.Errorf("problems at %s", got)
+	}
+}
+
 func TestParseRefusesAHugeDocument(t *testing.T) {
 	_, err := Parse(make([]byte, MaxSize+1))
 	if fault.KindOf(err) != fault.TooLarge {

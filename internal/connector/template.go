@@ -3,10 +3,8 @@ package connector
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 	"text/template"
-	"text/template/parse"
 
 	"cel.dev/cel-go/cel"
 )
@@ -57,9 +55,9 @@ func compileValue(v Value) (mapping, error) {
 type textTemplate struct{ template *template.Template }
 
 func compileTemplate(text string) (*textTemplate, error) {
-	parsed, err := template.New("").Funcs(templateFunctions).Option("missingkey=zero").Parse(text)
+	parsed, err := parseTemplate(text)
 	if err != nil {
-		return nil, errors.New(plainTemplateError(err))
+		return nil, unreadable(text, err)
 	}
 	if parsed.Tree == nil {
 		return &textTemplate{parsed}, nil
@@ -70,10 +68,14 @@ func compileTemplate(text string) (*textTemplate, error) {
 	compiled := &textTemplate{parsed}
 	for _, sample := range samples {
 		if _, err := compiled.text(sample); err != nil && !errors.Is(err, errTooLong) {
-			return nil, err
+			return nil, compiled.failing(err)
 		}
 	}
 	return compiled, nil
+}
+
+func parseTemplate(text string) (*template.Template, error) {
+	return template.New("").Funcs(templateFunctions).Option("missingkey=zero").Parse(text)
 }
 
 func (t *textTemplate) text(d *data) (string, error) {
@@ -111,101 +113,4 @@ func (l *limited) Write(p []byte) (int, error) {
 		return 0, errTooLong
 	}
 	return l.text.Write(p)
-}
-
-// checkTree finds what executing the samples may pass by: names that do not
-// exist inside branches, and what could run without end.
-func checkTree(t *template.Template) error {
-	if len(t.Templates()) > 1 {
-		return errors.New("define and block are not supported")
-	}
-	return checkNodes(t.Root, true)
-}
-
-// checkNodes checks a branch; top is whether the dot is the alert.
-func checkNodes(list *parse.ListNode, top bool) error {
-	if list == nil {
-		return nil
-	}
-	for _, node := range list.Nodes {
-		if err := checkNode(node, top); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func checkNode(node parse.Node, top bool) error {
-	switch n := node.(type) {
-	case *parse.ActionNode:
-		return checkPipe(n.Pipe, top)
-	case *parse.IfNode:
-		return checkBranch(&n.BranchNode, top, top)
-	case *parse.WithNode:
-		return checkBranch(&n.BranchNode, top, false)
-	case *parse.RangeNode:
-		for _, command := range n.Pipe.Cmds {
-			if len(command.Args) == 1 && command.Args[0].Type() == parse.NodeNumber {
-				return errors.New("range over a number is not supported; range over .Labels or .Annotations")
-			}
-		}
-		return checkBranch(&n.BranchNode, top, false)
-	case *parse.TemplateNode:
-		return errors.New("template is not supported")
-	}
-	return nil
-}
-
-func checkBranch(b *parse.BranchNode, top, inside bool) error {
-	return errors.Join(checkPipe(b.Pipe, top), checkNodes(b.List, inside), checkNodes(b.ElseList, top))
-}
-
-func checkPipe(pipe *parse.PipeNode, top bool) error {
-	if pipe == nil {
-		return nil
-	}
-	for _, command := range pipe.Cmds {
-		for _, arg := range command.Args {
-			if err := checkArgument(arg, top); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func checkArgument(arg parse.Node, top bool) error {
-	var name string
-	switch a := arg.(type) {
-	case *parse.PipeNode:
-		return checkPipe(a, top)
-	case *parse.FieldNode:
-		if top {
-			name = a.Ident[0]
-		}
-	case *parse.VariableNode:
-		if a.Ident[0] == "$" && len(a.Ident) > 1 {
-			name = a.Ident[1]
-		}
-	}
-	if _, ok := dataFields[name]; name != "" && !ok {
-		return fmt.Errorf("there is no .%s; an alert has %s", name, strings.Join(fieldNames(), ", "))
-	}
-	return nil
-}
-
-var dataFields = func() map[string]bool {
-	fields := make(map[string]bool)
-	for field := range reflect.TypeFor[data]().Fields() {
-		fields[field.Name] = true
-	}
-	return fields
-}()
-
-func fieldNames() []string {
-	var names []string
-	for name := range sorted(dataFields) {
-		names = append(names, "."+name)
-	}
-	return names
 }
