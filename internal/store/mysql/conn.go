@@ -28,23 +28,45 @@ type limits struct {
 }
 
 // connector makes connections that are set up and checked, and understand the
-// store's parameters.
+// store's parameters: to the first of its hosts that answers and takes writes.
 type connector struct {
-	driver.Connector
+	hosts   []driver.Connector
 	flavour flavour
 	limits  limits
 }
 
 func newConnector(c *mysql.Config, f flavour, l limits) (*connector, error) {
-	base, err := mysql.NewConnector(c)
-	if err != nil {
-		return nil, wrongURL(err.Error())
+	made := &connector{flavour: f, limits: l}
+	for _, one := range eachHost(c) {
+		base, err := mysql.NewConnector(one)
+		if err != nil {
+			return nil, wrongURL(err.Error())
+		}
+		made.hosts = append(made.hosts, base)
 	}
-	return &connector{Connector: base, flavour: f, limits: l}, nil
+	return made, nil
 }
 
+// Driver implements driver.Connector.
+func (c *connector) Driver() driver.Driver { return c.hosts[0].Driver() }
+
+// Connect implements driver.Connector.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	base, err := c.Connector.Connect(ctx)
+	var failed []error
+	for _, host := range c.hosts {
+		made, err := c.connect(ctx, host)
+		if err == nil {
+			return made, nil
+		}
+		if failed = append(failed, err); ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, errors.Join(failed...)
+}
+
+func (c *connector) connect(ctx context.Context, host driver.Connector) (driver.Conn, error) {
+	base, err := host.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -77,9 +99,12 @@ func (c *connector) setUp(ctx context.Context, conn *conn) error {
 	}
 	values, err := conn.row(ctx, "SET NAMES utf8mb4 COLLATE "+c.flavour.collation+
 		"; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION "+strings.Join(settings, ", ")+
-		"; SELECT "+isolation+", @@autocommit, @@sql_mode")
+		"; SELECT "+isolation+", @@autocommit, @@sql_mode, @@read_only")
 	if err != nil {
 		return fmt.Errorf("set the session up: %w", err)
+	}
+	if len(c.hosts) > 1 && values[3] != "0" {
+		return errReplica
 	}
 	if values[0] != "READ-COMMITTED" || values[1] != "1" || !strings.Contains(values[2], "STRICT_ALL_TABLES") {
 		return fault.New(fault.Refused, fmt.Sprintf("the database does not keep a session's settings: isolation %s, autocommit %s, mode %s",
@@ -88,6 +113,10 @@ func (c *connector) setUp(ctx context.Context, conn *conn) error {
 	}
 	return nil
 }
+
+// errReplica is why one of several hosts is passed over: it is read-only, as a
+// replica is.
+var errReplica = &mysql.MySQLError{Number: 1290, Message: "this host of several is read-only"}
 
 // strictMode refuses what it cannot store as it was given.
 const strictMode = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"

@@ -75,14 +75,22 @@ SET @tieline_from = '', @tieline_epoch = 0, @tieline_wish = '';
 START TRANSACTION;
 SELECT server INTO @tieline_from FROM lease WHERE connector = $1 FOR UPDATE;`
 
-// takeQuery is ha.Lease.Taken, a compare-and-swap on epoch and beat (rule L6). A
-// server that was removed takes nothing.
-const takeQuery = lockLease + `
-UPDATE lease SET epoch = epoch + 1, beat = 0, server = $4, boot = $5, promised = $6, identity = $7, successor = '',
-	wish = CASE WHEN wish = $4 THEN '' ELSE wish END, since = ` + engine.Now + `
-WHERE connector = $1 AND epoch = $2 AND beat = $3 AND identity IN ('', $7)
+// takeCondition is that of ha.Lease.Taken, a compare-and-swap on epoch and beat
+// (rule L6). A server that was removed takes nothing.
+const takeCondition = `
+WHERE lease.connector = $1 AND lease.epoch = $2 AND lease.beat = $3 AND lease.identity IN ('', $7)
   AND EXISTS (SELECT 1 FROM server s JOIN membership m ON m.server = s.name
-	WHERE s.name = $4 AND s.boot = $5 AND m.connector = $1);
+	WHERE s.name = $4 AND s.boot = $5 AND m.connector = $1)`
+
+// takeQuery is ha.Lease.Taken. Before the row forgets its former holder it is noted
+// until when that one lived; $9 is how long ago it was seen ending, 0 = it was not.
+const takeQuery = lockLease + `
+INSERT INTO availability_event (connector, epoch, at, from_server, to_server, reason, who)
+SELECT lease.connector, lease.epoch, CASE WHEN $9 > 0 THEN ` + engine.Now + ` - $9 ELSE former.heartbeat_at END, lease.server, '',
+	CASE WHEN $9 > 0 THEN '` + engine.SeenEnding + `' ELSE '` + engine.LastHeard + `' END, ''
+FROM lease JOIN server AS former ON former.name = lease.server AND former.boot = lease.boot` + takeCondition + `;
+UPDATE lease SET epoch = epoch + 1, beat = 0, server = $4, boot = $5, promised = $6, identity = $7, successor = '',
+	wish = CASE WHEN wish = $4 THEN '' ELSE wish END, since = ` + engine.Now + takeCondition + `;
 SET @tieline_done = ROW_COUNT();
 INSERT INTO availability_event (connector, epoch, at, from_server, to_server, reason, who)
 SELECT connector, epoch, since, @tieline_from, $4, $8, '' FROM lease WHERE connector = $1 AND @tieline_done = 1;` + swapped

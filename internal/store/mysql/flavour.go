@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -22,8 +23,20 @@ type flavour struct {
 // minPacket holds the largest request a source may make, written as a statement.
 const minPacket = 16 << 20
 
-// findFlavour connects once and asks what the server is.
-func findFlavour(ctx context.Context, c *mysql.Config) (flavour, error) {
+// findFlavour connects once, to the first host that answers, and asks what the
+// server is.
+func findFlavour(ctx context.Context, c *mysql.Config) (f flavour, err error) {
+	var failed []error
+	for _, one := range eachHost(c) {
+		if f, err = flavourOf(ctx, one); err == nil || fault.KindOf(err) == fault.Refused || fault.KindOf(err) == fault.Invalid {
+			return f, err
+		}
+		failed = append(failed, err)
+	}
+	return f, errors.Join(failed...)
+}
+
+func flavourOf(ctx context.Context, c *mysql.Config) (flavour, error) {
 	base, err := mysql.NewConnector(c)
 	if err != nil {
 		return flavour{}, wrongURL(err.Error())

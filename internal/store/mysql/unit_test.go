@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -24,6 +26,7 @@ func TestConfig(t *testing.T) {
 		{"mysql://ann:s%20p%40ce@db.example/plant", "tcp", "db.example:3306", "plant", "ann", "s p@ce"},
 		{"mariadb://ann@10.0.0.7:3307/plant?tls=skip-verify", "tcp", "10.0.0.7:3307", "plant", "ann", ""},
 		{"mysql://ann@[::1]/plant", "tcp", "[::1]:3306", "plant", "ann", ""},
+		{"mysql://ann@db1,db2:3307/plant", "tcp", "db1:3306,db2:3307", "plant", "ann", ""},
 		{"mysql://ann@/plant?socket=/run/mysqld/mysqld.sock", "unix", "/run/mysqld/mysqld.sock", "plant", "ann", ""},
 	} {
 		got, err := Config(c.url)
@@ -45,7 +48,7 @@ func TestConfig(t *testing.T) {
 func TestConfigNamesWhatIsWrong(t *testing.T) {
 	for _, url := range []string{
 		"mysql://ann:hush@db", "mysql://db/plant", "mysql://ann:hush@/plant", "mysql://ann:hush@db:port/plant",
-		"mysql://ann:hush@db/plant/more", "mysql://ann:hush@db/plant?timeout=soon", "postgres://ann:hush@db/plant",
+		"mysql://ann:hush@db/plant/more", "mysql://ann:hush@db1,,db2/plant", "mysql://ann:hush@db/plant?timeout=soon", "postgres://ann:hush@db/plant",
 	} {
 		_, err := Config(url)
 		if fault.KindOf(err) != fault.Invalid || strings.Contains(err.Error()+fault.Message(err), "hush") {
@@ -100,6 +103,44 @@ func TestClassify(t *testing.T) {
 		if got := classify(fmt.Errorf("wrapped: %w", err)); got != want {
 			t.Errorf("%v is %d, not %d", err, got, want)
 		}
+	}
+}
+
+// TestSeveralHosts names one where nothing listens, and then the server: every
+// connection finds it, and people are told of both.
+func TestSeveralHosts(t *testing.T) {
+	away, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := away.Addr().String()
+	if err := away.Close(); err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(server(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := u.Host
+	u.Host = address + "," + there
+	e, err := Open(t.Context(), u.String(), engine.Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if want := "mysql://" + address + "," + there + u.Path; e.Where != want {
+		t.Errorf("it is said to be at %s, not %s", e.Where, want)
+	}
+	s, err := e.Coordination.Open(t.Context(), "north", "boot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	u.Host = address + "," + address
+	if _, err := Open(t.Context(), u.String(), engine.Options{}); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("with no host there: %v", err)
 	}
 }
 

@@ -21,9 +21,10 @@ func IsURL(text string) bool {
 }
 
 // Config reads a URL, "mysql://user:password@host:port/database?tls=true" or the
-// same with "mariadb://", and adds what every connection of ours has. What
-// follows "?" are the driver's parameters; "socket" names a unix socket instead
-// of host and port.
+// same with "mariadb://", and adds what every connection of ours has. There may
+// be several hosts, "host1:port,host2:port": a connection is made to the first that
+// answers and takes writes. What follows "?" are the driver's parameters; "socket"
+// names a unix socket instead of host and port.
 func Config(text string) (*driver.Config, error) {
 	u, err := url.Parse(text)
 	if err != nil || !IsURL(text) {
@@ -42,17 +43,45 @@ func Config(text string) (*driver.Config, error) {
 	}
 	c.User, c.DBName = u.User.Username(), database
 	c.Passwd, _ = u.User.Password()
-	c.Net, c.Addr = "tcp", u.Host
-	switch {
-	case socket != "":
-		c.Net, c.Addr = "unix", socket
-	case u.Hostname() == "":
-		return nil, wrongURL("it names no host")
-	case u.Port() == "":
-		c.Addr = net.JoinHostPort(u.Hostname(), "3306")
+	c.Net, c.Addr = "unix", socket
+	if socket == "" {
+		hosts, err := withPorts(u.Host)
+		if err != nil {
+			return nil, err
+		}
+		c.Net, c.Addr = "tcp", strings.Join(hosts, ",")
 	}
 	ours(c)
 	return c, nil
+}
+
+// withPorts are the hosts of a list, each with its port.
+func withPorts(list string) ([]string, error) {
+	hosts := strings.Split(list, ",")
+	for i, host := range hosts {
+		u := url.URL{Host: host}
+		switch name, port := u.Hostname(), u.Port(); {
+		case name == "":
+			return nil, wrongURL("it names no host")
+		case port == "":
+			hosts[i] = net.JoinHostPort(name, "3306")
+		}
+	}
+	return hosts, nil
+}
+
+// eachHost returns a configuration for each host of the URL, in its order.
+func eachHost(c *driver.Config) []*driver.Config {
+	if c.Net != "tcp" {
+		return []*driver.Config{c}
+	}
+	var all []*driver.Config
+	for host := range strings.SplitSeq(c.Addr, ",") {
+		one := c.Clone()
+		one.Addr = host
+		all = append(all, one)
+	}
+	return all
 }
 
 // ours sets what the engine relies on.
