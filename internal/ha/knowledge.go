@@ -41,6 +41,8 @@ type Knowledge struct {
 	unsure   bool // a take-over's outcome is unknown until the next reading
 	number   int64
 	numbered bool // number is the row's, as read
+	beats    []confirmed
+	loss     *Loss
 
 	// The latest reading.
 	group   Group
@@ -183,6 +185,7 @@ func (k *Knowledge) Answer(now Instant, ask Ask, a Answer) {
 	case Beat:
 		k.failures, k.greeted = 0, true
 		k.reads(now, a.Group)
+		k.confirm(ask)
 		k.renewed(ask)
 	case Take:
 		k.took(now, ask, a.Lease, lost)
@@ -234,7 +237,7 @@ func (k *Knowledge) replaced() {
 
 // reads folds in a reading of the group that was sent at k.asked.
 func (k *Knowledge) reads(now Instant, g Group) {
-	first := !k.read
+	first, before := !k.read, k.group.Identity
 	k.group, k.read, k.sent, k.readAt, k.unsure = g, true, k.asked, now, false
 	clear(k.tried)
 	k.index(g)
@@ -242,6 +245,9 @@ func (k *Knowledge) reads(now Instant, g Group) {
 	if !ok || own.Boot != k.self.Boot {
 		k.replaced()
 		return
+	}
+	if before != "" && before != g.Identity {
+		k.compareHistory(now, own.Beat)
 	}
 	k.number, k.numbered = own.Beat, true
 	k.watchServers(now, first)

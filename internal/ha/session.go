@@ -74,6 +74,9 @@ func (r *Runner) do(ctx context.Context, c call, s *Session) (a Answer) {
 // answered folds in an answer and reports it.
 func (r *Runner) answered(now, began Instant, ask Ask, a Answer) {
 	r.know.Answer(now, ask, a)
+	if loss, changed := r.know.Lost(); changed {
+		r.lost(loss)
+	}
 	if _, beat := ask.(Beat); beat && r.cfg.Observe.Beat != nil {
 		r.cfg.Observe.Beat(now.Waited(began), a.Err)
 	}
@@ -118,5 +121,19 @@ func (r *Runner) succeeded(ask Ask) {
 func (r *Runner) ended(connector string, epoch int64, why string) {
 	if r.cfg.Observe.Ended != nil {
 		r.cfg.Observe.Ended(connector, epoch, why)
+	}
+}
+
+// lost reports what another history of the database lacks, as far as this
+// server's own heartbeats show it.
+func (r *Runner) lost(l Loss) {
+	switch {
+	case l.Beats == 0:
+		r.log.Warn("the database's history changed; the heartbeats it had confirmed to this server are all there")
+	case l.Since < 0:
+		r.log.Error("the database lost confirmed commits: every heartbeat of this server that is remembered is missing", "count", l.Beats)
+	default:
+		r.log.Error("the database lost confirmed commits: what it confirmed since a heartbeat that is there may be missing",
+			"count", l.Beats, "took", l.Since.Round(time.Millisecond))
 	}
 }
