@@ -2,11 +2,13 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"time"
 
 	"tieline/internal/fault"
+	"tieline/internal/ha"
 )
 
 // CheckLine is one finding of Check.
@@ -112,12 +114,33 @@ func (db *DB) checkHistory(ctx context.Context, identity string) CheckLine {
 	switch {
 	case err != nil:
 		line.OK, line.Text = false, fault.Message(db.explain(err, "read the leases"))
+		return line
 	case changed > 0:
 		line.OK = false
 		line.Text += fmt.Sprintf("; %d connectors still have another: commits may have been lost", changed)
 		line.Next = "start the servers; their Active looks every ticket up before it goes on"
+		return line
+	}
+	if err == nil {
+		err = db.lastChange(ctx, &line)
+	}
+	if err != nil {
+		line.OK, line.Text = false, fault.Message(db.explain(err, "read the history of the leases"))
 	}
 	return line
+}
+
+// lastChange tells when the database's history changed and was dealt with.
+func (db *DB) lastChange(ctx context.Context, line *CheckLine) error {
+	var at sql.NullInt64
+	var connectors int
+	err := db.engine.Read.QueryRowContext(ctx, "SELECT max(at), count(DISTINCT connector) FROM availability_event WHERE reason = $1",
+		string(ha.ReasonIdentity)).Scan(&at, &connectors)
+	if err == nil && at.Valid {
+		line.Text += fmt.Sprintf("; changed at %s, when commits may have been lost: tickets of %d connectors were looked up, and what is missing is in "+
+			"the servers' logs", moment(at.Int64).UTC().Format(time.RFC3339), connectors)
+	}
+	return err
 }
 
 // checkSizes tells what each table holds.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tieline/internal/fault"
+	"tieline/internal/ha"
 	"tieline/internal/store"
 )
 
@@ -109,6 +110,15 @@ func openCheck(t *testing.T, fresh Fresh) {
 			t.Errorf("%s is not well: %+v", name, lines)
 		}
 	}
+	// Each engine tells the same, so that nobody has to learn another list.
+	for _, name := range []string{
+		"version", "way", "durability", "isolation", "privileges", "session", "presence", "wake-ups", "clock", "servers",
+		"connections", "sizes", "size of alert", "size of link",
+	} {
+		if _, told := ok[name]; !told {
+			t.Errorf("nothing is told of %s: %+v", name, lines)
+		}
+	}
 	if f.db.Engine() == "sqlite" && !ok["durability"] { // PostgreSQL's is the test server's own
 		t.Errorf("a power cut may lose what was accepted: %+v", lines)
 	}
@@ -118,6 +128,13 @@ func openCheck(t *testing.T, fresh Fresh) {
 	}
 	if len(sizes) > 0 && (sizes["connector"] != 2 || sizes["management_group"] != 1) {
 		t.Errorf("sizes: %v", sizes)
+	}
+	f.exec(`INSERT INTO availability_event (connector, epoch, at, from_server, to_server, reason, who)
+		SELECT $1, 7, now, 'alpha', '', $2, '' FROM clock`, tickets, string(ha.ReasonIdentity))
+	for _, l := range must(f.db.Check(t.Context()))(t) {
+		if l.Name == "history" && (!l.OK || !strings.Contains(l.Text, "changed at") || !strings.Contains(l.Text, "tickets of 1 connectors")) {
+			t.Errorf("a change of the history that was dealt with is told as %+v", l)
+		}
 	}
 	f.exec("UPDATE lease SET identity = 'another history' WHERE connector = $1", tickets)
 	f.exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (4711, $1)", true)

@@ -158,7 +158,7 @@ func (s *session) Take(ctx context.Context, t ha.Take) (ha.Lease, error) {
 	l := ha.Lease{Connector: t.Connector, Server: t.Server, Boot: t.Boot, Promised: t.Promised, Identity: t.Identity}
 	var err error
 	l.Epoch, l.Wish, err = s.swap(ctx, "take the lease over", []any{t.Connector, t.Epoch, t.Beat, t.Server, t.Boot,
-		coord.Micros(t.Promised), t.Identity, string(t.Reason)}, takeEvent, takeLease)
+		coord.Micros(t.Promised), t.Identity, string(t.Reason), coord.Micros(t.Ended)}, takeSign, takeEvent, takeLease)
 	if err != nil {
 		return ha.Lease{}, err
 	}

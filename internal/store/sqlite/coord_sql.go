@@ -47,12 +47,20 @@ WHERE membership.connector = t.connector AND membership.server = ?1->>'server'
 	IS NOT (t.runs, t.eligible, t.reaches, t.reason)`
 )
 
-// ha.Lease.Taken (rule L6): the event first, because it tells the former holder. Both
-// statements carry the whole condition.
+// ha.Lease.Taken (rule L6): the events first, because they tell the former holder and
+// until when it lived; ?9 is how long ago it was seen ending, 0 = it was not. Each
+// statement carries the whole condition.
 const (
 	takeCondition = ` WHERE connector = ?1 AND epoch = ?2 AND beat = ?3 AND identity IN ('', ?7)
 	AND EXISTS (SELECT 1 FROM server s JOIN membership m ON m.server = s.name
 		WHERE s.name = ?4 AND s.boot = ?5 AND m.connector = ?1)`
+
+	takeSign = `
+INSERT INTO availability_event (connector, epoch, at, from_server, to_server, reason, who)
+SELECT connector, epoch, CASE WHEN ?9 > 0 THEN ` + engine.Now + ` - ?9
+	ELSE (SELECT heartbeat_at FROM server WHERE name = lease.server AND boot = lease.boot) END, server, '',
+	CASE WHEN ?9 > 0 THEN '` + engine.SeenEnding + `' ELSE '` + engine.LastHeard + `' END, '' FROM lease` + takeCondition + `
+	AND EXISTS (SELECT 1 FROM server WHERE name = lease.server AND boot = lease.boot)`
 
 	takeEvent = `
 INSERT INTO availability_event (connector, epoch, at, from_server, to_server, reason, who)

@@ -15,15 +15,48 @@ import (
 type inspector struct {
 	path        string
 	write, read *sql.DB
+	presences   presences
 }
 
 func (i inspector) inspect() engine.Inspect {
-	return engine.Inspect{Version: i.version, Isolation: i.isolation, Privileges: i.privileges, Sizes: i.sizes}
+	return engine.Inspect{
+		Version: i.version, Way: i.way, Isolation: i.isolation, Sessions: i.sessions, Privileges: i.privileges, Sizes: i.sizes,
+	}
 }
 
 func (i inspector) version(ctx context.Context) (found, todo string, err error) {
 	err = i.read.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&found)
 	return "SQLite " + found + ", in this program; for several processes of one host", "", err
+}
+
+// way looks at what the file is on: the locks of files that presences and SQLite
+// itself rely on hold on one host.
+func (i inspector) way(context.Context) (found, todo string, err error) {
+	name, err := network(filepath.Dir(i.path))
+	if err != nil {
+		return "", "", err
+	}
+	if name != "" {
+		return "a file on a network file system, " + name + ", whose locks may not hold between hosts",
+			"keep the file on a local disk and run all servers on that host, or move to a database server (tieline db copy)", nil
+	}
+	return "a file of this host", "", nil
+}
+
+// sessions counts the presences held. SQLite knows of no connections but its
+// own process's.
+func (i inspector) sessions(context.Context) (found, todo string, err error) {
+	held, err := i.presences.held()
+	if err != nil {
+		return "", "", err
+	}
+	switch held {
+	case 0:
+		return "no server holds a presence", "", nil
+	case 1:
+		return "1 server of this host holds a presence", "", nil
+	}
+	return fmt.Sprintf("%d servers of this host hold presences", held), "", nil
 }
 
 func (i inspector) isolation(ctx context.Context) (found, todo string, err error) {

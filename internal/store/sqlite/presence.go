@@ -96,6 +96,28 @@ func (p presences) sweep() {
 	}
 }
 
+// held counts the presences that somebody holds.
+func (p presences) held() (int, error) {
+	entries, err := os.ReadDir(p.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, fmt.Errorf("look at the presences: %w", err)
+	}
+	n := 0
+	for _, e := range entries {
+		if !coord.ValidPresence(e.Name()) {
+			continue
+		}
+		free, err := p.free(e.Name())
+		if err != nil {
+			return 0, err
+		}
+		if !free {
+			n++
+		}
+	}
+	return n, nil
+}
+
 // free reports whether nobody holds the presence. Waiters lock the file for
 // sharing: all of them are granted at once.
 func (p presences) free(name string) (bool, error) {

@@ -72,8 +72,9 @@ func Open(ctx context.Context, path string, o engine.Options) (*engine.Engine, e
 		return nil, errors.Join(err, write.Close(), read.Close())
 	}
 	e := answers(path, write, read)
-	e.Coordination, e.GroupQuery = NewCoordinator(path, o.Log), GroupQuery
-	e.Inspect = inspector{path, write, read}.inspect()
+	coordinator := NewCoordinator(path, o.Log)
+	e.Coordination, e.GroupQuery = coordinator, GroupQuery
+	e.Inspect = inspector{path, write, read, coordinator.presences}.inspect()
 	return e, nil
 }
 
