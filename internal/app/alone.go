@@ -14,6 +14,7 @@ import (
 	"tieline/internal/console"
 	"tieline/internal/fault"
 	"tieline/internal/service/overview"
+	"tieline/internal/store"
 )
 
 // Console is the console and the API alone, without a server: it takes no alerts
@@ -122,6 +123,9 @@ func (c *Console) open(ctx context.Context) error {
 	a.onUndo(func() { _ = a.db.Close() })
 	if a.group, err = a.db.Group(ctx); err != nil {
 		return err
+	}
+	if a.cfg.GroupNamed && a.group.Name != "" && a.group.Name != a.cfg.ManagementGroup {
+		return store.OtherGroup(a.group.Name, "this console", a.cfg.ManagementGroup)
 	}
 	a.openWeb(ctx, "")
 	c.server.RegisterOnShutdown(a.web.console.Close)

@@ -202,7 +202,7 @@ func (a *App) join(ctx context.Context) error {
 	if err := a.firstConnector(ctx); err != nil {
 		return err
 	}
-	err := a.db.Join(ctx, store.Join{
+	err := a.enter(ctx, store.Join{
 		Server: a.cfg.Server, Address: a.cfg.AdvertiseFor(a.Addr()), Boot: a.boot, Version: Version(), Promised: firstPromise,
 		Group: a.cfg.ManagementGroup, HighAvailability: a.cfg.HighAvailability, Connectors: a.cfg.Connectors,
 	})
@@ -212,6 +212,37 @@ func (a *App) join(ctx context.Context) error {
 	a.onUndo(a.leave)
 	a.group, err = a.db.Group(ctx)
 	return err
+}
+
+// nameRetry is how often a name that may become free is asked for.
+const nameRetry = time.Second
+
+// enter joins. Where the name was that of a process which may be dead, and only
+// its silence can tell, it waits until the name is free: nobody is there to start
+// a killed server again. A sign of life of the other ends the waiting.
+func (a *App) enter(ctx context.Context, j store.Join) error {
+	var left time.Duration
+	var asked time.Time
+	for {
+		err := a.db.Join(ctx, j)
+		var taken *fault.Error
+		if !errors.As(err, &taken) || taken.Kind != fault.Refused || taken.After == 0 {
+			return err
+		}
+		passed := time.Since(asked)
+		switch {
+		case left == 0:
+			a.log.Warn("the name may be that of a process that was killed; waiting until that is certain", "err", fault.Message(err))
+		case taken.After > left-passed/2: // its silence did not grow as time did
+			return err
+		}
+		left, asked = taken.After, time.Now()
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(min(nameRetry, left)):
+		}
+	}
 }
 
 // leaveTime bounds the last word to the database.

@@ -15,7 +15,8 @@ func newAlert(c *command) *cobra.Command {
 		Use:     "alert",
 		Aliases: []string{"alerts"},
 		Short:   "Alerts and what became of them; retry parked ones, close lost ones",
-		Long: `An alert is named by its id, or by enough of its beginning to be the only one.
+		Long: `An alert is named by its id, by enough of its beginning or its end to be the only one (the
+end tells more: alerts that came together begin alike), or by its ticket's id.
 "tieline alert show" answers the question why an alert has no ticket.`,
 	}, newAlertList(c), newAlertShow(c), newAlertTimeline(c), newAlertRetry(c), newAlertClose(c))
 }

@@ -26,7 +26,7 @@ of any close. It is for what a source will never close: one that left the docume
 that lost an alert. An alert that its source still has is raised anew when it tells of it.`,
 		Example: `  tieline alert close 3f2a9c1e
   tieline alert close --source retired-alertmanager`,
-		Args: args(cobra.ArbitraryArgs),
+		Args: args(cobra.ArbitraryArgs), ValidArgsFunction: c.anyNames(alertIDs(alert.Open)),
 		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, args []string) error {
 			if (len(args) == 0) == (source == "") {
 				return fault.New(fault.Invalid, "name the alerts to close, or give --source, not both")
@@ -45,13 +45,14 @@ that lost an alert. An alert that its source still has is raised anew when it te
 			if err := c.wakeWork(cmd, db, ""); err != nil {
 				return err
 			}
-			c.say("%d alerts were closed.", n)
+			c.say("%s closed.", plural(n, "alert was", "alerts were"))
 			return c.printUnlessTable(struct {
 				Closed int `json:"closed"`
 			}{n})
 		}),
 	}
 	cmd.Flags().StringVar(&source, "source", "", "every open alert of this source")
+	c.flagNames(cmd, "source", sourceNames)
 	return cmd
 }
 

@@ -56,9 +56,10 @@ func newAlertList(c *command) *cobra.Command {
 	f.StringVar(&q.Text, "text", "", "with this text in the key or the content")
 	f.BoolVar(&q.Parked, "parked", false, "parked ones only")
 	f.IntVar(&q.Limit, "limit", 50, "how many at most")
-	_ = cmd.RegisterFlagCompletionFunc("connector", c.names(0, connectorNames))
-	_ = cmd.RegisterFlagCompletionFunc("status", cobra.FixedCompletions([]string{"open", "closed"}, cobra.ShellCompDirectiveNoFileComp))
-	_ = cmd.RegisterFlagCompletionFunc("stage", cobra.FixedCompletions(stages, cobra.ShellCompDirectiveNoFileComp))
+	c.flagNames(cmd, "connector", connectorNames)
+	c.flagNames(cmd, "source", sourceNames)
+	choices(cmd, "status", string(alert.Open), string(alert.Closed))
+	choices(cmd, "stage", stages...)
 	return cmd
 }
 
@@ -78,7 +79,7 @@ func (c *command) printAlerts(rows []store.AlertRow) error {
 			if summary == "" {
 				summary = v.Key
 			}
-			t.row(v.ID[:13], v.Status, orDash(v.Severity), stamp(v.ChangedAt), tickets(v.Links), clip(summary, 60))
+			t.row(v.ID, v.Status, orDash(v.Severity), stamp(v.ChangedAt), tickets(v.Links), clip(summary, 60))
 		}
 		t.flush()
 	})

@@ -14,7 +14,7 @@ func newAlertRetry(c *command) *cobra.Command {
 		Short: "Try again at once: the links of some alerts, parked or waiting, or every parked one",
 		Example: `  tieline alert retry 3f2a9c1e 81b0
   tieline alert retry --all-parked --connector default`,
-		Args: args(cobra.ArbitraryArgs),
+		Args: args(cobra.ArbitraryArgs), ValidArgsFunction: c.anyNames(alertIDs("")),
 		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, args []string) error {
 			if (len(args) == 0) == !r.AllParked {
 				return fault.New(fault.Invalid, "name the alerts to retry, or give --all-parked, not both")
@@ -31,7 +31,7 @@ func newAlertRetry(c *command) *cobra.Command {
 			if err := c.wakeWork(cmd, db, r.Connector); err != nil {
 				return err
 			}
-			c.say("%d links are due now.", n)
+			c.say("%s due now.", plural(n, "link is", "links are"))
 			return c.printUnlessTable(struct {
 				Retried int `json:"retried"`
 			}{n})
@@ -39,7 +39,7 @@ func newAlertRetry(c *command) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&r.Connector, "connector", "", "of this connector only")
 	cmd.Flags().BoolVar(&r.AllParked, "all-parked", false, "every parked link")
-	_ = cmd.RegisterFlagCompletionFunc("connector", c.names(0, connectorNames))
+	c.flagNames(cmd, "connector", connectorNames)
 	return cmd
 }
 

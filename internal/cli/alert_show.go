@@ -22,7 +22,7 @@ func newAlertShow(c *command) *cobra.Command {
 		Long: `Show an alert with its links, and say for every connector in plain words what has become
 of it: where its ticket is, what is waited for, or why nothing is sent.`,
 		Example: "  tieline alert show 3f2a9c1e\n  tieline alert show 3f2a9c1e -o yaml",
-		Args:    args(cobra.ExactArgs(1)),
+		Args:    args(cobra.ExactArgs(1)), ValidArgsFunction: c.names(0, alertIDs("")),
 		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, args []string) error {
 			ids, err := findAlerts(cmd.Context(), db, args)
 			if err != nil {

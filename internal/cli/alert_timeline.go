@@ -16,7 +16,7 @@ func newAlertTimeline(c *command) *cobra.Command {
 		Use:     "timeline alert",
 		Short:   "Show everything that happened to an alert, oldest first",
 		Example: "  tieline alert timeline 3f2a9c1e",
-		Args:    args(cobra.ExactArgs(1)),
+		Args:    args(cobra.ExactArgs(1)), ValidArgsFunction: c.names(0, alertIDs("")),
 		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, args []string) error {
 			ids, err := findAlerts(cmd.Context(), db, args)
 			if err != nil {

@@ -86,7 +86,7 @@ else user@host).
 
 Exit codes: 0 done, 1 internal error, 2 input not valid, 3 no such thing, 4 exists
 already or changed meanwhile, 5 not permitted, 6 database or server away (try again),
-7 the set-up does not permit it.`,
+7 the set-up does not permit it, 8 checked, and something needs attention (db check).`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       app.Version(),
@@ -94,10 +94,13 @@ already or changed meanwhile, 5 not permitted, 6 database or server away (try ag
 	root.SetFlagErrorFunc(usageError)
 	root.PersistentFlags().StringVar(&c.configFile, "config", "", "settings file (YAML); default: TIELINE_CONFIG")
 	root.PersistentFlags().StringVarP(&c.output, "output", "o", "table", "output form: table, json or yaml")
-	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
+	choices(root, "output", "table", "json", "yaml")
+	// Few commands take files, and those say so: a folder's content is no connector.
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	for _, s := range config.Settings() {
-		if s.Key == "database.url" || s.Key == "data_dir" {
+		if global(s.Key) {
 			root.PersistentFlags().String(s.Flag, "", s.Usage)
+			completeSetting(root, s)
 		}
 	}
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return c.checkOutput() }
@@ -110,6 +113,12 @@ already or changed meanwhile, 5 not permitted, 6 database or server away (try ag
 	addAll(root, "change", newConnector(c), newHA(c), newReconcile(c), newDB(c), newUser(c), newToken(c), newConfig(c))
 	root.AddCommand(newVersion(c))
 	return root
+}
+
+// global reports whether a setting is a flag of every command: it says which
+// management group is meant.
+func global(setting string) bool {
+	return setting == "database.url" || setting == "data_dir" || setting == "management_group"
 }
 
 func addAll(root *cobra.Command, group string, commands ...*cobra.Command) {
@@ -183,7 +192,36 @@ func (c *command) open(cmd *cobra.Command) (*store.DB, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "the database's password cannot be read: "+err.Error())
 	}
-	return store.Open(cmd.Context(), url.Reveal(), store.Options{MaxConns: 2})
+	db, err := store.Open(cmd.Context(), url.Reveal(), store.Options{MaxConns: 2})
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkGroup(cmd.Context(), db, cfg); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// checkGroup refuses the database of another management group than the one that
+// was named. Where none was named, the database says which it is.
+func (c *command) checkGroup(ctx context.Context, db *store.DB, cfg config.Config) error {
+	if !cfg.GroupNamed {
+		return nil
+	}
+	group, err := db.Group(ctx)
+	if err != nil {
+		return err
+	}
+	return sameGroup(group.Name, cfg)
+}
+
+// sameGroup compares the group that was named with the database's, which has no
+// name before its first server joined.
+func sameGroup(database string, cfg config.Config) error {
+	if !cfg.GroupNamed || database == "" || database == cfg.ManagementGroup {
+		return nil
+	}
+	return store.OtherGroup(database, "this command", cfg.ManagementGroup)
 }
 
 // fileExists refuses an embedded database that is not there: it would be made.
@@ -223,30 +261,4 @@ func (c *command) who() string {
 		return name
 	}
 	return name + "@" + host
-}
-
-// names completes an argument from the database. A database that cannot be
-// opened completes nothing.
-func (c *command) names(position int, list func(context.Context, *store.DB) ([]string, error)) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
-		if len(args) != position {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		db, err := c.open(cmd)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		defer db.Close()
-		all, err := list(cmd.Context(), db)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		var fitting []string
-		for _, name := range all {
-			if strings.HasPrefix(name, prefix) {
-				fitting = append(fitting, name)
-			}
-		}
-		return fitting, cobra.ShellCompDirectiveNoFileComp
-	}
 }

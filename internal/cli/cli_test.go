@@ -121,7 +121,7 @@ func TestNotesOnAValidDocument(t *testing.T) {
 	s := newSite(t)
 	s.ok("db", "migrate")
 	file := s.document(`name: desk
-sources: [{name: am, kind: alertmanager, url: "http://am.test"}]
+sources: [{name: am, kind: alertmanager, url: "http://am.test", settings: {silence: 24h}}]
 states: {back: {open: acknowledged}}
 remote: {kind: webhook, endpoints: ["http://desk.test"]}
 `)
@@ -199,7 +199,7 @@ func TestServeWithoutSettings(t *testing.T) {
 	if len(events) < 2 || events[0].Server != "only" {
 		t.Errorf("the timeline is %+v", events)
 	}
-	sent := events[1]
+	sent := events[len(events)-1]
 	if sent.Kind != "sent" || !strings.HasSuffix(sent.Endpoint, "outbox") || sent.TookMS <= 0 {
 		t.Errorf("the timeline does not tell where the alert was sent and how long it took: %+v", sent)
 	}
@@ -260,15 +260,96 @@ func TestTwoServers(t *testing.T) {
 func TestCompletion(t *testing.T) {
 	s := newSite(t)
 	s.serve("--server", "only")
+	s.ok("send", "key=disk-db3", "summary=/var is full")
+	var alerts []alertView
+	s.json(&alerts, "alert", "list")
+	id := alerts[0].ID
 	for _, c := range []struct{ args, want string }{
 		{"status d", "default"}, {"connector show ", "default"}, {"ha switchover default --to ", "only"},
 		{"ha move-up default ", "only"}, {"ha remove o", "only"}, {"status -o j", "json"},
+		{"ha switchover --to ", "only"}, {"alert list --source d", "default"}, {"send --source ", "default"}, {"alert close --source ", "default"},
+		{"alert retry x --connector ", "default"}, {"serve --log-level w", "warn"}, {"console --log-format j", "json"}, {"status --database my", "mysql://"},
+		{"alert show ", id + "\t/var is full"}, {"alert timeline " + id[:9], id + "\t/var is full"}, {"alert retry ", id + "\t/var is full"},
+		{"alert close ", id + "\t/var is full"},
 	} {
 		words := strings.Split("__complete "+c.args, " ")
 		if out := s.ok(words...); !strings.Contains(out, c.want+"\n") {
 			t.Errorf("%q completes to %q, want %s", c.args, out, c.want)
 		}
 	}
+}
+
+// TestCompletionWithoutADatabase offers nothing, neither an error nor files, and
+// does not make the database.
+func TestCompletionWithoutADatabase(t *testing.T) {
+	s := newSite(t)
+	for _, line := range []string{"status ", "alert show ", "ha switchover --to ", "version "} {
+		if out := s.ok(strings.Split("__complete "+line, " ")...); out != ":4\n" { // 4: no files either
+			t.Errorf("%q completes to %q", line, out)
+		}
+	}
+	if _, err := os.Stat(s.env["TIELINE_DATA_DIR"]); !os.IsNotExist(err) {
+		t.Errorf("completing made the data directory: %v", err)
+	}
+}
+
+// TestAlertsByAnyPartOfTheirIDs: ids of alerts that came together begin alike.
+func TestAlertsByAnyPartOfTheirIDs(t *testing.T) {
+	s := newSite(t)
+	s.serve("--server", "only")
+	s.ok("send", "key=a")
+	s.ok("send", "key=b")
+	table := s.ok("alert", "list")
+	var alerts []alertView
+	s.json(&alerts, "alert", "list")
+	a, b := alerts[0].ID, alerts[1].ID
+	for _, part := range []string{a, strings.ToUpper(a), a[24:], a[20:], strings.ReplaceAll(a[20:], "-", "")} {
+		if out := s.ok("alert", "show", part); !strings.Contains(out, "Alert "+a+"\n") {
+			t.Errorf("%s shows\n%s", part, out)
+		}
+	}
+	if !strings.Contains(table, a) || !strings.Contains(table, b) {
+		t.Errorf("the table does not show ids that can be copied:\n%s", table)
+	}
+	if r := s.run("alert", "show", a[:1]); r.code != 4 || !strings.Contains(r.err, a) || !strings.Contains(r.err, b) {
+		t.Errorf("an ambiguous id: %+v, want both listed", r)
+	}
+	if out := s.ok("alert", "close", a[24:]); out != "1 alert was closed.\n" {
+		t.Errorf("closing one says %q", out)
+	}
+	if out := s.ok("alert", "close", a, b); out != "1 alert was closed.\n" {
+		t.Errorf("closing one that is closed and one that is open says %q", out)
+	}
+}
+
+// TestAnotherManagementGroup: whoever names a management group must not work on
+// the database of another, with any verb.
+func TestAnotherManagementGroup(t *testing.T) {
+	s := newSite(t)
+	_, stop := s.serve("--server", "only", "--management-group", "prod")
+	stop()
+	for _, line := range []string{
+		"status", "alert list", "alert retry --all-parked", "connector list", "ha history default", "db check", "db migrate", "db migrate --dry-run",
+		"user list", "reconcile default", "serve --listen 127.0.0.1:0", "console --listen 127.0.0.1:0",
+	} {
+		for _, name := range []string{"flag", "environment"} {
+			given := strings.Fields(line)
+			delete(s.env, "TIELINE_MANAGEMENT_GROUP")
+			if name == "flag" {
+				given = append(given, "--management-group", "test")
+			} else {
+				s.env["TIELINE_MANAGEMENT_GROUP"] = "test"
+			}
+			r := s.run(given...)
+			if r.code != 7 || !strings.Contains(r.err, `the database belongs to management group "prod"`) || !strings.Contains(r.err, `"test"`) {
+				t.Errorf("%s, by %s: %+v", line, name, r)
+			}
+		}
+	}
+	s.env["TIELINE_MANAGEMENT_GROUP"] = "prod"
+	s.ok("status")
+	delete(s.env, "TIELINE_MANAGEMENT_GROUP")
+	s.ok("status") // the database says which it is
 }
 
 func TestWatchEndsWithCtrlC(t *testing.T) {

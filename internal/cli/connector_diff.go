@@ -48,6 +48,7 @@ func newConnectorDiff(c *command) *cobra.Command {
 		}),
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", `compare with this file; "-" reads the standard input`)
+	_ = cmd.MarkFlagFilename("file", "yaml", "yml")
 	cmd.Flags().Int64Var(&from, "from", 0, "the older version (default: the one before)")
 	cmd.Flags().Int64Var(&to, "to", 0, "the newer version (default: the current one)")
 	return cmd

@@ -36,11 +36,11 @@ func leavingNotes(ctx context.Context, db *store.DB, before string, doc *connect
 		if len(open) == 0 {
 			continue
 		}
-		count := fmt.Sprint(len(open))
+		count := plural(len(open), "open alert", "open alerts")
 		if len(open) == manyOpen {
-			count += " or more"
+			count = fmt.Sprintf("%d open alerts or more", manyOpen)
 		}
-		notes = append(notes, app.Note{Path: "sources", Message: fmt.Sprintf("source %s is no longer in it and has %s open alerts, which nothing closes any more. "+
+		notes = append(notes, app.Note{Path: "sources", Message: fmt.Sprintf("source %s is no longer in it and has %s, which nothing closes any more. "+
 			`Where no other connector has that source, "tieline alert close --source %s" closes them and their tickets.`, s.Name, count, s.Name)})
 	}
 	return notes, nil

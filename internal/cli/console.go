@@ -43,6 +43,7 @@ so and loads again by itself.`,
 		switch s.Key {
 		case "listen", "log.level", "log.format":
 			cmd.Flags().String(s.Flag, "", s.Usage)
+			completeSetting(cmd, s)
 		}
 	}
 	cmd.Flags().Lookup("listen").Usage = "host:port for the console and the API (default " + consoleListen + ")"

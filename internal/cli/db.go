@@ -40,8 +40,15 @@ With --dry-run nothing is changed: it lists what would be run; -o json has the s
 			if err != nil {
 				return fault.Wrap(fault.Invalid, err, "the database's password cannot be read: "+err.Error())
 			}
+			plan, err := store.PlanMigration(cmd.Context(), url.Reveal())
+			if err != nil {
+				return err
+			}
+			if err := sameGroup(plan.Group, cfg); err != nil {
+				return err
+			}
 			if dry {
-				return c.planMigration(cmd, cfg.DatabaseText(), url.Reveal())
+				return c.printPlan(cfg.DatabaseText(), plan)
 			}
 			from, to, err := store.Migrate(cmd.Context(), url.Reveal(), slog.New(slog.DiscardHandler))
 			if err != nil {
@@ -67,11 +74,7 @@ type migrated struct {
 	To       int64  `json:"to"`
 }
 
-func (c *command) planMigration(cmd *cobra.Command, database, url string) error {
-	plan, err := store.PlanMigration(cmd.Context(), url)
-	if err != nil {
-		return err
-	}
+func (c *command) printPlan(database string, plan store.MigrationPlan) error {
 	type step struct {
 		Version    int64  `json:"version"`
 		Name       string `json:"name"`

@@ -9,6 +9,10 @@ import (
 	"tieline/internal/store"
 )
 
+// needsAttention is the exit code of a check that went through and found
+// something a person should look at: neither success nor an error.
+const needsAttention = 8
+
 func newDBCheck(c *command) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
@@ -17,7 +21,9 @@ func newDBCheck(c *command) *cobra.Command {
 version and schema, what lies in between, whether a confirmed commit stays, isolation,
 privileges, a session's presence and what its end tells, wake-ups, the clock, who else is
 connected, and how large each table is. Each finding that needs attention is followed by
-what to do. Exit code 1 when there is one.`,
+what to do. Exit code 8 when there is one: the database works, and something may be better
+or is missing. Where it does not answer at all, or its schema cannot be used, the exit code
+is that of every command (6, 7).`,
 		Args: args(cobra.NoArgs),
 		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, _ []string) error {
 			lines, err := db.Check(cmd.Context())
@@ -48,7 +54,7 @@ what to do. Exit code 1 when there is one.`,
 				}
 			})
 			if err == nil && !good {
-				return exitCode(1)
+				return exitCode(needsAttention)
 			}
 			return err
 		}),

@@ -24,9 +24,12 @@ out of order, and the gap of each failover. Ctrl-C audits early.
 The servers run with the default polling interval (30 s) and tolerance (3): take-over
 within a second is the work of presence, not of short timeouts.
 
+With -o json or yaml the audit goes to standard output, and what happens to standard error.
+
 The exit code is 1 when anything was lost, doubled, out of order or parked.`,
 		Example: `  tieline demo
   tieline demo --duration 5m --kill 3s
+  tieline demo -o json --duration 20s | jq .failovers
   tieline demo --keep            # leave the database and the servers' logs to look at`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,11 +41,16 @@ The exit code is 1 when anything was lost, doubled, out of order or parked.`,
 				return err
 			}
 			o.Out, o.Program, o.Terminal = c.Out, program, terminal(c.Out, c.Env)
+			if c.output != "table" {
+				o.Out, o.Terminal = c.Err, false // standard output has the audit alone
+			}
 			result, err := demo.Run(cmd.Context(), o)
 			if err != nil {
 				return fmt.Errorf("the demo could not be played to its end: %w", err)
 			}
-			result.Print(c.Out)
+			if err := c.print(viewAudit(result), result.Print); err != nil {
+				return err
+			}
 			if !result.OK() {
 				return exitCode(1)
 			}
@@ -56,6 +64,42 @@ The exit code is 1 when anything was lost, doubled, out of order or parked.`,
 	f.DurationVar(&o.Restart, "restart", 5*time.Second, "mean time until a killed server is started again")
 	f.BoolVar(&o.Keep, "keep", false, "keep the directory with the database and the logs")
 	return cmd
+}
+
+// auditView is the demo's audit as JSON and YAML show it.
+type auditView struct {
+	OK         bool           `json:"ok"` // nothing lost, doubled, out of order or parked
+	Seconds    float64        `json:"seconds"`
+	Accepted   int            `json:"accepted"` // observations answered 2xx
+	Alerts     int            `json:"alerts"`   // they were of
+	Delivered  int            `json:"delivered"`
+	Requests   int            `json:"requests"` // that the desk took
+	Lost       []string       `json:"lost"`
+	Doubled    []string       `json:"doubled"`
+	OutOfOrder []string       `json:"out_of_order"`
+	Parked     int64          `json:"parked"`
+	Failovers  []failoverView `json:"failovers"`
+	KeptIn     string         `json:"kept_in,omitempty"` // with --keep: the database and the logs
+}
+
+type failoverView struct {
+	KilledAt    time.Time `json:"killed_at"`
+	From        string    `json:"from"`
+	To          string    `json:"to"`
+	GapMS       int64     `json:"gap_ms"`        // last request of the old Active to the first of the new
+	AfterKillMS int64     `json:"after_kill_ms"` // kill to that first request
+}
+
+func viewAudit(r *demo.Result) auditView {
+	v := auditView{
+		OK: r.OK(), Seconds: r.Took.Seconds(), Accepted: r.Promised, Alerts: r.Alerts, Delivered: r.Delivered, Requests: r.Requests,
+		Lost: append([]string{}, r.Lost...), Doubled: append([]string{}, r.Doubled...), OutOfOrder: append([]string{}, r.OutOfOrder...),
+		Parked: r.Parked, Failovers: []failoverView{}, KeptIn: r.Kept,
+	}
+	for _, f := range r.Failovers {
+		v.Failovers = append(v.Failovers, failoverView{f.Killed.UTC(), f.From, f.To, f.Gap.Milliseconds(), f.Out.Milliseconds()})
+	}
+	return v
 }
 
 // terminal reports whether a screen can be redrawn on w.

@@ -14,4 +14,5 @@
 //	5  not permitted
 //	6  the database or a server cannot be reached; try again
 //	7  the set-up does not permit it
+//	8  it was checked, and something needs attention (db check)
 package cli

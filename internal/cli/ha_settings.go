@@ -88,7 +88,7 @@ document, which every server applies live; nobody is deposed by it.`,
 	cmd.Flags().DurationVar(&polling, "polling-interval", 30*time.Second, "between heartbeats; at least 1s")
 	cmd.Flags().IntVar(&tolerance, "tolerance", 3, "heartbeats that may be missed; at least 2")
 	cmd.Flags().StringVar(&failback, "failback", "manual", "manual or automatic")
-	_ = cmd.RegisterFlagCompletionFunc("failback", cobra.FixedCompletions([]string{"manual", "automatic"}, cobra.ShellCompDirectiveNoFileComp))
+	choices(cmd, "failback", "manual", "automatic")
 	return cmd
 }
 

@@ -29,7 +29,7 @@ communication order follows. Waits until it happened (--wait 0: does not).`,
 	}
 	cmd.Flags().StringVar(&to, "to", "", "the server that should be Active")
 	cmd.Flags().DurationVar(&timeout, "wait", 15*time.Second, "how long to wait for it")
-	_ = cmd.RegisterFlagCompletionFunc("to", c.names(1, serverNames))
+	c.flagNames(cmd, "to", serverNames)
 	return cmd
 }
 

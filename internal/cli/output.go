@@ -161,5 +161,13 @@ func number(n int64) string {
 	return fmt.Sprint(n)
 }
 
+// plural counts things: "1 link is", "3 links are".
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // newLines aligns rows without a heading.
 func newLines(w io.Writer) table { return table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)} }

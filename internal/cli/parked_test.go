@@ -51,7 +51,7 @@ remote:
 	if out := s.ok("alert", "list", "--parked"); !strings.Contains(out, "default:PARKED") {
 		t.Errorf("the list of parked alerts:\n%s", out)
 	}
-	if out := s.ok("alert", "retry", "--all-parked", "--connector", "default"); !strings.Contains(out, "1 links are due now") {
+	if out := s.ok("alert", "retry", "--all-parked", "--connector", "default"); !strings.Contains(out, "1 link is due now") {
 		t.Errorf("the retry says %q", out)
 	}
 	eventually(t, "the ticket is made", func() bool { return strings.Contains(s.ok("alert", "show", id), "Ticket 1 shows revision 1") })

@@ -47,14 +47,14 @@ func (c *command) reconcile(cmd *cobra.Command, db *store.DB, connector string) 
 		return fmt.Errorf("read the answer of %s: %w", address, err)
 	}
 	return c.print(r, func(w io.Writer) {
-		fmt.Fprintf(w, "%s compared %d tickets with %d links at rest:\n", r.Server, r.Tickets, r.Links)
+		fmt.Fprintf(w, "%s compared %s with %s at rest:\n", r.Server, plural(r.Tickets, "ticket", "tickets"), plural(r.Links, "link", "links"))
 		t := newLines(w)
 		t.row("  open alerts whose ticket is gone", r.Missing)
 		t.row("  closed alerts whose ticket is open", r.LeftOpen)
 		t.row("  alerts with several open tickets", r.Twins)
 		t.row("  tickets of ours without an alert at rest", r.Strangers)
 		t.flush()
-		fmt.Fprintf(w, "%d links are looked at again now.\n", r.Marked)
+		fmt.Fprintf(w, "%s looked at again now.\n", plural(r.Marked, "link is", "links are"))
 	})
 }
 

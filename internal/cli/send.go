@@ -69,6 +69,8 @@ the alert; --url names them instead.`,
 	f.StringVar(&o.source, "source", "default", "the generic source's name")
 	f.StringVar(&o.token, "token", "", `the source's token, by reference: "env:NAME" or "file:/path"`)
 	f.StringVarP(&o.file, "file", "f", "", `JSON to send; "-" reads the standard input`)
+	_ = cmd.MarkFlagFilename("file", "json")
+	c.flagNames(cmd, "source", genericSources)
 	return cmd
 }
 

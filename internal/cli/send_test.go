@@ -2,6 +2,10 @@ package cli
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,6 +28,22 @@ func TestAlertFromArgs(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestSendKeepsToItsGroup: where a database was named and is away, the alert must
+// not go to whatever server listens on this host: it may be another group's.
+func TestSendKeepsToItsGroup(t *testing.T) {
+	s := newSite(t)
+	var called atomic.Bool
+	stranger := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called.Store(true) }))
+	defer stranger.Close()
+	s.env["TIELINE_LISTEN"] = strings.TrimPrefix(stranger.URL, "http://")
+	if r := s.run("send", "key=x", "--database", "postgres://u@127.0.0.1:1/d"); r.code != 6 || called.Load() {
+		t.Errorf("the stranger was called: %v; %+v", called.Load(), r)
+	}
+	if r := s.run("send", "key=x"); !called.Load() { // no database is named, and none lies here
+		t.Errorf("this host's server was not called: %+v", r)
 	}
 }
 

@@ -54,11 +54,12 @@ A planned stop (SIGTERM, Ctrl-C) finishes what is in flight and hands over first
 	}
 	for _, s := range config.Settings() {
 		switch {
-		case s.Flag == "" || s.Key == "database.url" || s.Key == "data_dir": // those are global
+		case s.Flag == "" || global(s.Key):
 		case s.Bool:
 			cmd.Flags().Bool(s.Flag, false, s.Usage)
 		default:
 			cmd.Flags().String(s.Flag, "", s.Usage)
+			completeSetting(cmd, s)
 		}
 	}
 	cmd.Flags().BoolVar(&untilEOF, "until-eof", false, "stop, as planned, when the standard input ends")

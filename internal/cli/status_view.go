@@ -137,18 +137,3 @@ func noConnector(name string) error {
 	return fault.New(fault.NotFound, fmt.Sprintf("there is no connector %q", name)).
 		WithNext(`"tieline connector list" shows those there are.`)
 }
-
-// connectorNames and serverNames complete arguments.
-func connectorNames(ctx context.Context, db *store.DB) ([]string, error) {
-	group, err := db.ReadGroup(ctx)
-	return slices.Sorted(maps.Keys(group.Settings)), err
-}
-
-func serverNames(ctx context.Context, db *store.DB) ([]string, error) {
-	group, err := db.ReadGroup(ctx)
-	var names []string
-	for _, s := range group.Servers {
-		names = append(names, s.Name)
-	}
-	return names, err
-}

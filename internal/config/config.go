@@ -21,6 +21,7 @@ type Config struct {
 	DataDir          string   // embedded database, inbox and outbox of the first connector
 	Database         Database // default: SQLite in DataDir
 	ManagementGroup  string   // must be the database's
+	GroupNamed       bool     // whether ManagementGroup was told, and is not just the default
 	HighAvailability bool     // chosen at set-up: whether other servers may serve the same connectors
 	Connectors       []string // the connectors this server serves; empty = all
 	Log              Log

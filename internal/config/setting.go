@@ -207,7 +207,7 @@ func setGroup(c *Config, v string) error {
 	if v == "" || len(v) > 100 {
 		return errors.New("must be a name of 1 to 100 bytes")
 	}
-	c.ManagementGroup = v
+	c.ManagementGroup, c.GroupNamed = v, true
 	return nil
 }
 

@@ -17,7 +17,7 @@ type Result struct {
 	Parked    int64
 	Failovers []Failover
 	Took      time.Duration
-	logs      string
+	Kept      string // directory with the database and the servers' logs; "" = it was removed
 }
 
 // Failover is one change of Active, as the desk saw it.
@@ -32,7 +32,7 @@ type Failover struct {
 func (r *Result) OK() bool { return r.Clean() && r.Parked == 0 }
 
 func (d *demo) audit() *Result {
-	r := &Result{Report: d.ledger.Audit(), Took: time.Since(d.begun), logs: d.logs()}
+	r := &Result{Report: d.ledger.Audit(), Took: time.Since(d.begun), Kept: d.kept()}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if all, err := d.db.Backlog(ctx); err == nil {
@@ -52,7 +52,7 @@ func (d *demo) audit() *Result {
 // Print writes the audit for people.
 func (r *Result) Print(w io.Writer) {
 	fmt.Fprintf(w, "\nAudit after %s\n\n", r.Took.Round(100*time.Millisecond))
-	fmt.Fprintf(w, "  accepted      %6d  observations of %d alerts, answered 2xx\n", r.Promised, r.Alerts)
+	fmt.Fprintf(w, "  accepted      %6d  observations, answered 2xx; alerts they were of: %d\n", r.Promised, r.Alerts)
 	fmt.Fprintf(w, "  delivered     %6d  alerts whose ticket shows the newest of it, by %d requests\n", r.Delivered, r.Requests)
 	fmt.Fprintf(w, "  lost          %6d%s\n", len(r.Lost), examples(r.Lost))
 	fmt.Fprintf(w, "  doubled       %6d%s\n", len(r.Doubled), examples(r.Doubled))
@@ -64,8 +64,8 @@ func (r *Result) Print(w io.Writer) {
 	} else {
 		fmt.Fprintf(w, "THE AUDIT FAILED.\n")
 	}
-	if r.logs != "" {
-		fmt.Fprintln(w, r.logs)
+	if r.Kept != "" {
+		fmt.Fprintf(w, "The database and the servers' logs are in %s.\n", r.Kept)
 	}
 }
 

@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -261,10 +260,10 @@ func (d *demo) backlog() int64 {
 	return b.Due + b.Claimed
 }
 
-// logs says where the servers' logs are, when they were kept.
-func (d *demo) logs() string {
+// kept is the directory that is kept, "" where none is.
+func (d *demo) kept() string {
 	if !d.Keep {
 		return ""
 	}
-	return fmt.Sprintf("The database and the servers' logs are in %s.", filepath.Clean(d.dir))
+	return filepath.Clean(d.dir)
 }

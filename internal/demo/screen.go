@@ -86,7 +86,7 @@ func (s *screen) noteActive(group ha.Group) {
 
 func (s *screen) counts() string {
 	c := s.d.ledger.Counts()
-	return fmt.Sprintf("%d observations accepted, of %d alerts; %d alerts up to date on the desk, %d on their way",
+	return fmt.Sprintf("observations accepted %d, of alerts %d; up to date on the desk %d, on their way %d",
 		c.Promised, c.Alerts, c.Delivered, c.Alerts-c.Delivered)
 }
 

@@ -41,7 +41,9 @@ const (
 // JoinConnectors). Memberships of connectors it no longer names end. A repeat by
 // the same process is harmless. The error is fault.Refused for another
 // management group's server, for a second server of a connector where either
-// lacks high availability, and for a second live process of the same name.
+// lacks high availability, and for a second live process of the same name; where
+// nothing but its silence can tell whether that one lives, After says when the
+// name is free if it does not.
 func (db *DB) Join(ctx context.Context, j Join) error {
 	err := db.join(ctx, j)
 	if err == nil {
@@ -128,16 +130,20 @@ func (db *DB) earlierProcess(ctx context.Context, j Join) (process, error) {
 func livesAlready(server string, p process) error {
 	msg := fmt.Sprintf("a server named %s is already running in this management group; its last heartbeat was %s ago",
 		server, p.silence.Round(time.Millisecond))
-	next := "stop it first, or give this server another name"
-	if p.presence == "" {
-		length := p.promised
-		if p.beat == 0 {
-			length = min(length, firstBeat)
-		}
-		next = fmt.Sprintf("stop it first, or give this server another name; if it was killed, try again in %s",
-			max(length-p.silence, 0).Round(time.Second)+time.Second)
+	if p.presence != "" {
+		return fault.New(fault.Refused, msg).WithNext("stop it first, or give this server another name")
 	}
-	return fault.New(fault.Refused, msg).WithNext(next)
+	length := p.promised
+	if p.beat == 0 {
+		length = min(length, firstBeat)
+	}
+	// Without a presence a dead process is told from a live one by its silence
+	// alone: its lease may still be trusted, and its name with it (rule L2).
+	left := max(length-p.silence, time.Millisecond)
+	err := fault.New(fault.Refused, msg).
+		WithNext(fmt.Sprintf("stop it first, or give this server another name; if it was killed, its name is free in %s", left.Round(time.Second)+time.Second))
+	err.After = left
+	return err
 }
 
 // joinServerText enters a server's row, or gives it to a new process.
@@ -213,8 +219,7 @@ func (db *DB) enterGroup(ctx context.Context, tx *sql.Tx, j Join) error {
 	case j.Group == "" || j.Group == name:
 		return nil
 	case name != "":
-		return fault.New(fault.Refused, fmt.Sprintf("the database belongs to management group %q, and server %s is set up for %q",
-			name, j.Server, j.Group)).WithNext("correct the server's management group, or give it that group's own database")
+		return OtherGroup(name, "server "+j.Server, j.Group)
 	}
 	_, err = tx.ExecContext(ctx, "UPDATE management_group SET name = $1 WHERE one = 1", j.Group)
 	return err

@@ -2,9 +2,11 @@ package store
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/google/uuid"
 
+	"tieline/internal/fault"
 	"tieline/internal/secret"
 )
 
@@ -14,6 +16,13 @@ type GroupInfo struct {
 	Name       string        // "" until the first server joined
 	NudgeKey   secret.String // authenticates wake-ups between servers
 	Generation int64         // of the connector documents; grows with every applied one
+}
+
+// OtherGroup is the error for somebody who is set up for another management
+// group than the one whose database was opened.
+func OtherGroup(database, who, set string) error {
+	return fault.New(fault.Refused, fmt.Sprintf("the database belongs to management group %q, and %s is set up for %q", database, who, set)).
+		WithNext("correct the management group (--management-group, TIELINE_MANAGEMENT_GROUP), or give that group's own database")
 }
 
 // Group reads the management group's row.

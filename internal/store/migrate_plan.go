@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -17,7 +18,8 @@ import (
 
 // MigrationPlan is what Migrate would do.
 type MigrationPlan struct {
-	From, To int64 // versions; 0 = an empty database
+	From, To int64  // versions; 0 = an empty database
+	Group    string // the management group's name; "" = none yet
 	Steps    []MigrationStep
 }
 
@@ -53,6 +55,12 @@ func PlanMigration(ctx context.Context, url string) (plan MigrationPlan, err err
 	}
 	if plan.From > plan.To {
 		return plan, db.compare(plan.From, plan.To)
+	}
+	if plan.From > 0 {
+		err := e.Read.QueryRowContext(ctx, "SELECT name FROM management_group").Scan(&plan.Group)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return plan, db.explain(err, "read the management group")
+		}
 	}
 	plan.Steps, err = steps(e.Migrations, plan.From)
 	return plan, err

@@ -178,10 +178,15 @@ func peopleFind(t *testing.T, fresh Fresh) {
 	ids := f.raise(2, tickets)
 	f.settle(term)
 	f.exec("UPDATE link SET ticket = '4711' WHERE alert_id = $1", ids[1])
-	for _, text := range []string{ids[0].String(), ids[0].String()[:30], strings.ToUpper(ids[0].String()[:28])} {
+	for _, text := range []string{ids[0].String(), ids[0].String()[:30], strings.ToUpper(ids[0].String()[:28]),
+		ids[0].String()[24:], ids[0].String()[17:], strings.ReplaceAll(ids[0].String()[13:], "-", "")} {
 		if got, err := f.db.FindAlert(t.Context(), text); err != nil || got != ids[0] {
 			t.Errorf("%s: %s: %v", text, got, err)
 		}
+	}
+	_, err := f.db.FindAlert(t.Context(), ids[0].String()[:1])
+	if fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), ids[0].String()) || !strings.Contains(err.Error(), ids[1].String()) {
+		t.Errorf("one digit, which both begin with: %v, want both named", err)
 	}
 	if got, err := f.db.FindAlert(t.Context(), "4711"); err != nil || got != ids[1] {
 		t.Errorf("by ticket: %s: %v", got, err)
