@@ -33,8 +33,11 @@ type Reconciled struct {
 	Missing   int    `json:"missing"`   // open alerts whose ticket is not listed
 	LeftOpen  int    `json:"left_open"` // closed alerts whose ticket is open
 	Twins     int    `json:"twins"`     // alerts with several open tickets
-	Strangers int    `json:"strangers"` // tickets with a key of ours that no alert at rest has
+	Strangers int    `json:"strangers"` // alerts that are not kept and have an open ticket
+	Forgotten int    `json:"forgotten"` // the same with ended tickets only
 	Marked    int    `json:"marked"`    // links that will be looked at
+	// Open are tickets of the strangers, 20 at most.
+	Open []string `json:"open"`
 }
 
 // reconcile compares both sides now, on the Active.
@@ -58,7 +61,8 @@ func (a *App) reconcile(w http.ResponseWriter, r *http.Request) {
 	}
 	reply(w, http.StatusOK, Reconciled{
 		Connector: u.name, Server: a.cfg.Server, Tickets: report.Tickets, Links: report.Links, Missing: report.Missing,
-		LeftOpen: report.LeftOpen, Twins: report.Twins, Strangers: report.Strangers, Marked: report.Marked,
+		LeftOpen: report.LeftOpen, Twins: report.Twins, Strangers: report.Strangers, Forgotten: report.Forgotten,
+		Marked: report.Marked, Open: append([]string{}, report.Open...),
 	})
 }
 

@@ -146,6 +146,8 @@ type Books interface {
 	// or changed at or after since (the database's time), are left alone. It
 	// returns how many it marked.
 	Doubtful(ctx context.Context, term ha.Term, alerts []alert.ID, since time.Time) (int, error)
+	// Linked returns which of the alerts have a Remote link of the connector.
+	Linked(ctx context.Context, connector string, alerts []alert.ID) (map[alert.ID]bool, error)
 }
 
 // Standing is a link at rest, as a reconcile run sees it.

@@ -226,6 +226,44 @@ func TestWhatASourceNeverToldIsTakenFromItsList(t *testing.T) {
 	})
 }
 
+// TestWhatASourceLeftOutIsFetchedAtOnce: when the source says that it pushed only a
+// part, its list is read at once; nothing is concluded from what is absent.
+func TestWhatASourceLeftOutIsFetchedAtOnce(t *testing.T) {
+	compared := func(w *world) {
+		w.setup.Sources[0].Lister, w.setup.Sources[0].Compare = w.source, time.Minute
+	}
+	bubble(t, compared, func(t *testing.T, w *world) {
+		var mu sync.Mutex
+		var told []string
+		a := w.activateWith("a", func(c *forward.Config) {
+			c.Accept = func(_ context.Context, os []alert.Observation) error {
+				mu.Lock()
+				defer mu.Unlock()
+				for _, o := range os {
+					told = append(told, o.Key)
+				}
+				return nil
+			}
+		})
+		known := w.raise(a, "cpu")
+		w.source.Show("run 1", "cpu", "disk", "muted")
+		w.source.Mute("muted")
+		after(30 * time.Second) // the first comparison is over
+		w.source.Show("run 1", "disk", "net", "muted")
+		a.f.FetchOmitted("prom")
+		a.f.FetchOmitted("another")
+		after(time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		if !slices.Equal(told, []string{"disk", "net"}) {
+			t.Errorf("taken in %v", told)
+		}
+		if w.store.Alert(known).Status != alert.Open {
+			t.Error("an alert was closed at one absence")
+		}
+	})
+}
+
 func TestOnlyTwoAbsencesCloseAnAlert(t *testing.T) {
 	compared := func(w *world) {
 		w.setup.Sources[0].Lister, w.setup.Sources[0].Compare = w.source, time.Minute
@@ -299,6 +337,8 @@ func TestReconcileMarksAndSendsNothing(t *testing.T) {
 		w.remote.Make(w.key(ids[2]))                                                                      // a twin
 		w.remote.Make(w.key(alert.NewID()))                                                               // a stranger
 		w.remote.Disturb(nil)                                                                             //
+		forgotten := w.remote.Make(w.key(alert.NewID()))                                                  // an ended one
+		w.remote.Edit(forgotten, func(t *forwardtest.Ticket) { t.State, t.Open = "resolved", false })     //
 		w.remote.Edit("2", func(t *forwardtest.Ticket) { t.State, t.Open, t.Revision = "open", true, 1 }) // a late older write
 		w.remote.Delete("1")
 		before := len(w.remote.Calls("create")) + len(w.remote.Calls("update"))
@@ -309,7 +349,8 @@ func TestReconcileMarksAndSendsNothing(t *testing.T) {
 		if n := len(w.remote.Calls("create")) + len(w.remote.Calls("update")); n != before {
 			t.Fatal("the run sent something itself")
 		}
-		if r.Missing != 1 || r.LeftOpen != 1 || r.Twins != 1 || r.Strangers != 1 || r.Marked != 3 {
+		if r.Missing != 1 || r.LeftOpen != 1 || r.Twins != 1 || r.Strangers != 1 || r.Forgotten != 1 ||
+			len(r.Open) != 1 || r.Marked != 3 {
 			t.Fatalf("report %+v", r)
 		}
 		after(5 * settle)

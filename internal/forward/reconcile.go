@@ -3,6 +3,7 @@ package forward
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"tieline/internal/alert"
@@ -17,13 +18,21 @@ type Report struct {
 	Missing   int // open alerts whose ticket is not listed
 	LeftOpen  int // closed alerts whose ticket is open
 	Twins     int // alerts with several open tickets
-	Strangers int // tickets with a key of ours that no alert at rest has
+	Strangers int // keys of ours with an open ticket, of alerts that are not kept
+	Forgotten int // the same with ended tickets only
 	Marked    int // links that will be verified
+	// Open are the ids of tickets of Strangers, the first of each, sorted, at most
+	// strangersNamed: of alerts that were forgotten, or lost with the database's
+	// commits.
+	Open []string
 
 	resolves bool // closed alerts' tickets are to be closed
 }
 
 const standingPage = 1000
+
+// strangersNamed is how many tickets a report names.
+const strangersNamed = 20
 
 // watchDoubts runs the reconcile run on its timer and after an outage.
 func (t *tenure) watchDoubts(ctx context.Context) {
@@ -50,13 +59,14 @@ func (t *tenure) watchDoubts(ctx context.Context) {
 type counterpart struct {
 	open    int
 	state   string // of the first open one, else of the first
+	ticket  string // its id
 	matched bool
 }
 
 // listing is the remote's side.
 type listing struct {
 	byKey   map[alert.ID]*counterpart
-	tickets map[string]bool // ids: a ticket taken over carries an earlier alert's key
+	tickets map[string]alert.ID // by id: a ticket taken over carries an earlier alert's key
 }
 
 // reconcile compares both sides and marks the links in doubt.
@@ -83,20 +93,18 @@ func (t *tenure) reconcile(ctx context.Context) (Report, error) {
 		t.lost(err)
 		return r, err
 	}
-	for _, c := range listed.byKey {
-		if !c.matched {
-			r.Strangers++
-		}
+	if err := t.strangers(ctx, listed, &r); err != nil {
+		return r, err
 	}
 	t.log.Info("both sides were compared", "connector", t.cfg.Connector, "epoch", t.term.Epoch,
-		"count", r.Tickets, "marked", r.Marked)
+		"count", r.Tickets, "marked", r.Marked, "strangers", r.Strangers)
 	poke(t.recheck)
 	return r, nil
 }
 
 // list pages through the remote's tickets, grouped by key.
 func (t *tenure) list(ctx context.Context, l remote.Lister, r *Report) (listing, error) {
-	listed := listing{byKey: make(map[alert.ID]*counterpart), tickets: make(map[string]bool)}
+	listed := listing{byKey: make(map[alert.ID]*counterpart), tickets: make(map[string]alert.ID)}
 	for page := ""; ; {
 		call, cancel := context.WithTimeout(ctx, 3*statementTimeout)
 		tickets, next, err := l.List(call, page)
@@ -111,7 +119,7 @@ func (t *tenure) list(ctx context.Context, l remote.Lister, r *Report) (listing,
 			}
 			r.Tickets++
 			listed.byKey[id] = listed.byKey[id].with(ticket)
-			listed.tickets[ticket.ID] = true
+			listed.tickets[ticket.ID] = id
 		}
 		if next == "" || next == page {
 			return listed, nil
@@ -122,11 +130,11 @@ func (t *tenure) list(ctx context.Context, l remote.Lister, r *Report) (listing,
 
 func (c *counterpart) with(t alert.Ticket) *counterpart {
 	if c == nil {
-		c = &counterpart{state: t.State}
+		c = &counterpart{state: t.State, ticket: t.ID}
 	}
 	if t.Open {
 		if c.open == 0 {
-			c.state = t.State
+			c.state, c.ticket = t.State, t.ID
 		}
 		c.open++
 	}
@@ -146,7 +154,8 @@ func (t *tenure) judge(ctx context.Context, listed listing, began time.Time, r *
 			c := listed.byKey[l.Alert]
 			if c != nil {
 				c.matched = true
-			} else if listed.tickets[l.Ticket] {
+			} else if earlier, took := listed.tickets[l.Ticket]; took {
+				listed.byKey[earlier].matched = true
 				continue
 			}
 			if r.doubts(l, c) {
@@ -166,6 +175,37 @@ func (t *tenure) judge(ctx context.Context, listed listing, began time.Time, r *
 		}
 		after = links[len(links)-1].Alert
 	}
+}
+
+// strangers counts the tickets whose alert is not kept. Those of links that are
+// not at rest are none: they are worked anyway.
+func (t *tenure) strangers(ctx context.Context, listed listing, r *Report) error {
+	var unmatched []alert.ID
+	for id, c := range listed.byKey {
+		if !c.matched {
+			unmatched = append(unmatched, id)
+		}
+	}
+	if len(unmatched) == 0 {
+		return nil
+	}
+	linked, err := t.cfg.Store.Linked(ctx, t.cfg.Connector, unmatched)
+	if err != nil {
+		return fmt.Errorf("look for the tickets' alerts: %w", err)
+	}
+	for _, id := range unmatched {
+		switch c := listed.byKey[id]; {
+		case linked[id]:
+		case c.open == 0:
+			r.Forgotten++
+		default:
+			r.Strangers++
+			r.Open = append(r.Open, c.ticket)
+		}
+	}
+	slices.Sort(r.Open)
+	r.Open = r.Open[:min(len(r.Open), strangersNamed)]
+	return nil
 }
 
 // doubts reports whether a link at rest and what the listing told of its key

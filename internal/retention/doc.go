@@ -38,7 +38,7 @@
 // else's (C10). A closed alert is never routed again once it was evaluated, so
 // that no link to it can be made anew and open a second ticket (invariant 4). A
 // comparison of both sides starts from the links: it misses nothing it does not
-// have, and only counts a ticket whose alert is gone as a stranger. News that is
+// have, and counts the tickets of alerts that are gone by themselves. News that is
 // read again by a bookmark's overlap finds no link and is dropped; for tickets
 // that have one it stays known. Epochs live in the lease, not in the history. A
 // result that comes in after all this is dropped, as one is whose link was lost.

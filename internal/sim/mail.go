@@ -114,6 +114,16 @@ func (m mailroom) Standing(ctx context.Context, connector string, after alert.ID
 	})
 }
 
+func (m mailroom) Linked(ctx context.Context, connector string, alerts []alert.ID) (map[alert.ID]bool, error) {
+	return run(ctx, m.p, "linked", "", func(r *rows) (map[alert.ID]bool, error) {
+		linked := map[alert.ID]bool{}
+		for _, id := range alerts {
+			_, linked[id] = r.links[alert.LinkID{Connector: connector, Alert: id, Side: alert.Remote}]
+		}
+		return linked, nil
+	})
+}
+
 func (m mailroom) Doubtful(ctx context.Context, t ha.Term, alerts []alert.ID, since time.Time) (int, error) {
 	return run(ctx, m.p, "doubtful", "", func(r *rows) (int, error) {
 		if !r.names(t) {

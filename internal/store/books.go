@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"tieline/internal/alert"
@@ -36,6 +37,27 @@ func (db *DB) Standing(ctx context.Context, connector string, after alert.ID, li
 		return err
 	}, standingText+db.first("link.alert_id", "$3"), connector, after, limit)
 	return page, db.explain(err, "list the links of connector "+connector)
+}
+
+// linkedRows bounds how many alerts one statement of Linked is about.
+const linkedRows = 500
+
+// Linked implements forward.Books.
+func (db *DB) Linked(ctx context.Context, connector string, alerts []alert.ID) (map[alert.ID]bool, error) {
+	linked := make(map[alert.ID]bool, len(alerts))
+	for some := range slices.Chunk(alerts, linkedRows) {
+		in, args := idList(2, some)
+		err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
+			var id alert.ID
+			err := rows.Scan(&id)
+			linked[id] = true
+			return err
+		}, "SELECT alert_id FROM link WHERE connector = $1 AND side = 'remote' AND alert_id IN ("+in+")", append([]any{connector}, args...)...)
+		if err != nil {
+			return nil, db.explain(err, "look for the alerts of connector "+connector+"'s tickets")
+		}
+	}
+	return linked, nil
 }
 
 // Doubtful implements forward.Books.

@@ -20,6 +20,7 @@ var mail = map[string]func(*testing.T, Fresh){
 	"mail/news follows its ticket in one batch":   mailInOrder,
 	"mail/news of nobody is told":                 mailUnheard,
 	"books/links at rest":                         booksStanding,
+	"books/which alerts have a link":              booksLinked,
 	"books/doubts":                                booksDoubtful,
 	"desk/parked links are retried":               deskUnpark,
 }
@@ -267,6 +268,21 @@ func booksStanding(t *testing.T, fresh Fresh) {
 		if s.Due || s.Status != alert.Open || s.Ticket != "T-"+s.Alert.String() || i > 0 && all[i-1].Alert.String() >= s.Alert.String() {
 			t.Errorf("standing %d: %+v", i, s)
 		}
+	}
+}
+
+func booksLinked(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	mine, theirs := f.raise(3, tickets), f.raise(1, files)
+	stranger := alert.NewID()
+	linked := must(f.db.Linked(t.Context(), tickets, append(append([]alert.ID{stranger}, mine...), theirs...)))(t)
+	for _, id := range mine {
+		if !linked[id] {
+			t.Errorf("alert %s is not known", id)
+		}
+	}
+	if linked[stranger] || linked[theirs[0]] {
+		t.Errorf("alerts without a link of the connector are known: %v", linked)
 	}
 }
 

@@ -152,6 +152,18 @@ func (s *Store) Doubtful(ctx context.Context, t ha.Term, alerts []alert.ID, sinc
 	return n, err
 }
 
+// Linked implements forward.Books.
+func (s *Store) Linked(ctx context.Context, connector string, alerts []alert.ID) (linked map[alert.ID]bool, err error) {
+	err = s.do(ctx, "Linked", func() error {
+		linked = map[alert.ID]bool{}
+		for _, id := range alerts {
+			linked[id] = s.links[alert.LinkID{Connector: connector, Alert: id, Side: alert.Remote}] != nil
+		}
+		return nil
+	})
+	return linked, err
+}
+
 // Unpark implements forward.Desk.
 func (s *Store) Unpark(ctx context.Context, t ha.Term, prefix string) (n int, err error) {
 	err = s.do(ctx, "Unpark", func() error {
