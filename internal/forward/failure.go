@@ -19,6 +19,9 @@ func afterFailure(v Verdict, st Step, a Answer) Verdict {
 	if errors.Is(f, remote.ErrGone) && st.Ticket != "" {
 		return gone(v, st, a)
 	}
+	if errors.Is(f, remote.ErrMerged) && (v.Alert.Status == alert.Closed || v.Link.Delivered >= v.Link.Wanted) {
+		return nothingLeft(v, f.Msg, a)
+	}
 	if f.Class == remote.Permanent && !f.Shared {
 		v.Result = ResultPermanent
 		if st.Op == OpCreate && f.Ticket != "" {
@@ -78,19 +81,37 @@ func gone(v Verdict, st Step, a Answer) Verdict {
 		v.say("merged", "ticket "+st.Twin+" does not exist any more", a)
 		return v.twinEnded()
 	case v.Alert.Status == alert.Closed:
-		v.Link.Stage, v.Link.NotesDelivered = alert.Settled, v.Link.NotesWanted
-		v.Link.Delivered = max(v.Link.Wanted, v.Draft.Revision)
-		v.succeeded()
-		v.say("gone", "the ticket does not exist any more; the alert is closed, so nothing remains to be told", a)
-		return v
+		return nothingLeft(v, lost(st, a), a)
 	case v.Rules.Recreate:
-		v.say("gone", "the ticket does not exist any more; another is made", a)
+		v.say("gone", lost(st, a)+"; another is made", a)
 		v.Link.Ticket, v.Link.TicketURL, v.Link.Told, v.Link.Delivered = "", "", "", 0
 		v.Link.Stage = alert.Uncertain // a create of ours may still be under way
 		return v
 	default:
-		return park(v, refusedPrefix+"ticket "+st.Ticket+" does not exist in the remote system any more", a)
+		return park(v, refusedPrefix+lost(st, a), a)
 	}
+}
+
+// lost says what became of a ticket that is gone, by its id.
+func lost(st Step, a Answer) string {
+	if msg := safe(a.Failure.Msg); strings.Contains(msg, st.Ticket) {
+		return msg
+	}
+	return "ticket " + st.Ticket + " does not exist in the remote system any more"
+}
+
+// nothingLeft brings a link to rest whose ticket can be told no more, and need not
+// be: its alert is closed, or was told of in full before.
+func nothingLeft(v Verdict, why string, a Answer) Verdict {
+	v.Result = ResultGone
+	v.Link.Stage, v.Link.NotesDelivered = alert.Settled, v.Link.NotesWanted
+	v.Link.Delivered = max(v.Link.Wanted, v.Draft.Revision)
+	v.succeeded()
+	if v.Alert.Status == alert.Closed {
+		why += "; the alert is closed"
+	}
+	v.say("gone", safe(why)+"; nothing remains to be told", a)
+	return v
 }
 
 func park(v Verdict, reason string, a Answer) Verdict {

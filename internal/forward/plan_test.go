@@ -155,9 +155,12 @@ func noted(s *forward.Situation) {
 	s.Notes = []alert.Note{{Seq: 1, Text: "hello"}, {Seq: 2, Text: "again"}}
 }
 
-func lost() forward.Answer    { return forward.Answer{Failure: unknown("lost")} }
-func busy() forward.Answer    { return forward.Answer{Failure: retry("busy")} }
-func wrong() forward.Answer   { return forward.Answer{Failure: refused("no")} }
+func lost() forward.Answer  { return forward.Answer{Failure: unknown("lost")} }
+func busy() forward.Answer  { return forward.Answer{Failure: retry("busy")} }
+func wrong() forward.Answer { return forward.Answer{Failure: refused("no")} }
+func merged() forward.Answer {
+	return forward.Answer{Failure: &remote.Failure{Class: remote.Permanent, Msg: "ticket 7 was merged into 9", Err: remote.ErrMerged}}
+}
 func missing() forward.Answer { return forward.Answer{Failure: forwardtest.Gone()} }
 func made() forward.Answer    { return forward.Answer{Ticket: alert.Ticket{ID: "7", State: "open"}} }
 
@@ -241,6 +244,11 @@ func TestAfterEveryStageAndAnswer(t *testing.T) {
 			becomes{Stage: alert.Uncertain}},
 		{"verify, gone, closed", alert.Verify, func(s *forward.Situation) { looked(s); closed(s) }, missing(),
 			becomes{Stage: alert.Settled, Ticket: "7", Delivered: 3, Told: "open"}},
+		{"verify, merged away", alert.Verify, func(s *forward.Situation) { s.Looked, s.Rules.Recreate = true, true }, merged(),
+			becomes{Stage: alert.Verify, Ticket: "7", Delivered: 2, Told: "open", Parked: true}},
+		{"verify, merged away, nothing to tell", alert.Verify, func(s *forward.Situation) { looked(s); s.Link.Delivered = 3 }, merged(),
+			becomes{Stage: alert.Settled, Ticket: "7", Delivered: 3, Told: "open"}},
+		{"settled, merged away, closed", alert.Settled, closed, merged(), becomes{Stage: alert.Settled, Ticket: "7", Delivered: 3, Told: "open"}},
 		{"verify, cannot be read", alert.Verify, as(remote.AtLeastOnce), forward.Answer{}, becomes{Stage: alert.Settled, Ticket: "7", Delivered: 2}},
 
 		{"twins, merged", alert.Twins, nil, forward.Answer{},

@@ -52,3 +52,7 @@ func AsFailure(err error) *Failure {
 
 // ErrGone is the cause of a Permanent failure when the ticket does not exist any more.
 var ErrGone = errors.New("the ticket does not exist in the remote system")
+
+// ErrMerged is the cause of a Permanent failure when people merged the ticket into
+// one that is not the alert's: it may belong to another alert, and is left alone.
+var ErrMerged = errors.New("the ticket was merged into one that is not the alert's")

@@ -3,6 +3,7 @@ package rt
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -137,6 +138,25 @@ func (a *Adapter) ticket(ctx context.Context, id string) (record, string, error)
 	}
 	return t, etag, err
 }
+
+// alive reads a ticket that is to be told something of an alert. One that people
+// deleted or merged away would take it and show it to nobody.
+func (a *Adapter) alive(ctx context.Context, id string, k alert.Key) (record, string, error) {
+	t, etag, err := a.ticket(ctx, id)
+	switch {
+	case err != nil:
+		return nil, "", err
+	case t.text("Status") == deleted:
+		return nil, "", &remote.Failure{Class: remote.Permanent, Msg: "ticket " + id + " was deleted in Request Tracker", Err: remote.ErrGone}
+	case a.strange(t, id, k):
+		return nil, "", &remote.Failure{Class: remote.Permanent, Err: remote.ErrMerged, Msg: fmt.Sprintf(
+			"ticket %s was merged in Request Tracker into ticket %s, which is not this alert's and is left alone", id, a.client.Text(t.text("id")))}
+	}
+	return t, etag, nil
+}
+
+// deleted is the state in which Request Tracker keeps a ticket and shows it to nobody.
+const deleted = "deleted"
 
 func isNumber(id string) bool {
 	return id != "" && len(id) < 19 && !strings.ContainsFunc(id, func(r rune) bool { return r < '0' || r > '9' })

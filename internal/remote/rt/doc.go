@@ -51,8 +51,12 @@
 // a changed body only in body_field.
 //
 // A ticket that people merged into one which does not carry its key is left alone,
-// because two alerts would fight over it; its news is the state "merged".
-// Deleted tickets are not found by searches, so neither by key.
+// because two alerts would fight over it; its news is the state "merged". When its
+// alert has something new to tell, the link is parked with both tickets' numbers,
+// and when the alert closes, nothing remains to be told. A ticket that people
+// deleted is gone: lifecycle.refire.deleted says whether an open alert gets another
+// one (new, the default, or linked) or its link is parked. Deleted tickets are not
+// found by searches, so neither by key.
 //
 // # News
 //

@@ -67,12 +67,9 @@ func (a *Adapter) search(ctx context.Context, query string) ([]record, error) {
 // Compare implements remote.Comparer. It compares the subject, the state when
 // the draft names one, priorities and custom fields.
 func (a *Adapter) Compare(ctx context.Context, id string, d alert.Draft) (alert.Ticket, []string, error) {
-	t, _, err := a.ticket(ctx, id)
+	t, _, err := a.alive(ctx, id, d.Key)
 	if err != nil {
 		return alert.Ticket{}, nil, err
-	}
-	if a.strange(t, id, d.Key) {
-		return a.shownAs(t), nil, nil
 	}
 	return a.shownAs(t), a.wanted(d).differs(t), nil
 }

@@ -2,6 +2,7 @@ package rt
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -400,6 +401,25 @@ func TestNewsThatAppearsOutOfOrder(t *testing.T) {
 	}
 }
 
+// TestDeletedByAPerson: Request Tracker keeps a deleted ticket, takes updates of it
+// and shows them to nobody.
+func TestDeletedByAPerson(t *testing.T) {
+	a := connect(t, settings(t))
+	k := remotetest.NewKey()
+	ticket := create(t, a, k)
+	person(t, http.MethodPut, "/ticket/"+ticket.ID, map[string]string{"Status": "deleted"})
+	d := remotetest.Draft(k, 2, nil)
+	_, updated := a.Update(t.Context(), ticket.ID, d)
+	_, _, compared := a.Compare(t.Context(), ticket.ID, d)
+	noted := a.Note(t.Context(), ticket.ID, k, alert.Note{Seq: 1, Text: "x"})
+	for _, err := range []error{updated, compared, noted} {
+		f := failure(t, err)
+		if f.Class != remote.Permanent || !errors.Is(f, remote.ErrGone) || !strings.Contains(f.Msg, "ticket "+ticket.ID+" was deleted") {
+			t.Errorf("told a deleted ticket: %v", f)
+		}
+	}
+}
+
 func TestMergedByAPerson(t *testing.T) {
 	a := connect(t, settings(t))
 	k, other := remotetest.NewKey(), remotetest.NewKey()
@@ -415,8 +435,14 @@ func TestMergedByAPerson(t *testing.T) {
 	}
 	d := remotetest.Draft(k, 2, nil)
 	d.Subject = "another alert's subject"
-	if _, err := a.Update(t.Context(), ticket.ID, d); err != nil {
-		t.Fatal(err)
+	_, updated := a.Update(t.Context(), ticket.ID, d)
+	_, _, compared := a.Compare(t.Context(), ticket.ID, d)
+	noted := a.Note(t.Context(), ticket.ID, k, alert.Note{Seq: 1, Text: "x"})
+	for _, err := range []error{updated, compared, noted} {
+		f := failure(t, err)
+		if f.Class != remote.Permanent || !errors.Is(f, remote.ErrMerged) || !strings.Contains(f.Msg, "ticket "+ticket.ID+" was merged") || !strings.Contains(f.Msg, into.ID) {
+			t.Errorf("told a ticket that was merged away: %v", f)
+		}
 	}
 	if _, differs, err := a.Compare(t.Context(), into.ID, remotetest.Draft(other, 1, nil)); err != nil || len(differs) > 0 {
 		t.Errorf("the ticket merged into was changed: %v, %v", differs, err)

@@ -166,12 +166,9 @@ const updateTries = 4
 // Update implements remote.Adapter.
 func (a *Adapter) Update(ctx context.Context, id string, d alert.Draft) (alert.Ticket, error) {
 	w := a.wanted(d)
-	t, etag, err := a.ticket(ctx, id)
+	t, etag, err := a.alive(ctx, id, d.Key)
 	if err != nil {
 		return alert.Ticket{}, err
-	}
-	if a.strange(t, id, d.Key) {
-		return a.shownAs(t), nil
 	}
 	if d.Comment != "" {
 		marker := fmt.Sprintf("%s r%d", d.Key, d.Revision)
@@ -288,6 +285,9 @@ func (a *Adapter) strange(t record, id string, k alert.Key) bool {
 func (a *Adapter) Note(ctx context.Context, id string, k alert.Key, n alert.Note) error {
 	if !isNumber(id) {
 		return remote.Refuse("%q is no ticket number of Request Tracker", a.client.Text(id))
+	}
+	if _, _, err := a.alive(ctx, id, k); err != nil {
+		return err
 	}
 	return a.comment(ctx, id, fmt.Sprintf("%s n%d", k, n.Seq), n.Text)
 }
