@@ -20,6 +20,10 @@ func (a *App) openIntake() {
 		Observe: intake.Observer{
 			Request:  func(source string, status int) { a.metrics.Request(source, strconv.Itoa(status)) },
 			Accepted: func(source string, change alert.Change) { a.metrics.Accepted(source, string(change)) },
+			Omitted: func(source string, n int) {
+				a.metrics.Omitted(source, n)
+				a.db.Wake(context.Background(), store.TopicCompare(source)) // the Active asks for the rest
+			},
 		},
 	}
 }

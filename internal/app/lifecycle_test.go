@@ -170,7 +170,8 @@ func TestATruncatedWebhookClosesNothing(t *testing.T) {
 	h := newHeard(t)
 	dir := t.TempDir()
 	apply(t, dir, strings.Replace(h.document, "kind: generic", "kind: alertmanager", 1))
-	a := start(t, settings(dir, "one"))
+	var log journal
+	a := startLogging(t, settings(dir, "one"), &log)
 	eventually(t, "the server is Active", func() bool { return isActive(t, a, "desk") })
 	notify := func(truncated int, instances ...string) {
 		t.Helper()
@@ -196,6 +197,12 @@ func TestATruncatedWebhookClosesNothing(t *testing.T) {
 	}
 	if _, told := h.last("update", "closed"); told {
 		t.Error("an alert that was left out was closed")
+	}
+	if n := log.count("left alerts out of its request"); n != 2 {
+		t.Errorf("the log tells %d times of what was left out, want 2", n)
+	}
+	if _, text := get(t, a, "/metrics"); !strings.Contains(text, `tieline_omitted_alerts_total{source="shop"} 3`) {
+		t.Errorf("the metrics do not count what was left out:\n%s", text)
 	}
 }
 

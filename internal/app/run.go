@@ -83,6 +83,10 @@ func (a *App) hear(topic string) {
 		poke(a.look)
 		a.units.wakeAll()
 	default:
+		if source, ok := store.CompareTopic(topic); ok {
+			a.units.compare(source)
+			return
+		}
 		a.units.wake(topic)
 	}
 }

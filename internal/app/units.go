@@ -95,6 +95,13 @@ func (us *units) wake(topic string) {
 	}
 }
 
+// compare has the Actives among the forwarders ask a source for what it left out.
+func (us *units) compare(source string) {
+	for _, u := range us.all() {
+		u.forwarder.FetchOmitted(source)
+	}
+}
+
 func (us *units) wakeAll() {
 	for _, u := range us.all() {
 		u.forwarder.Wake()

@@ -46,10 +46,46 @@ func (t *tenure) compareSource(ctx context.Context, src SourceSetup) {
 			t.log.Warn("a source's list could not be compared", "connector", t.cfg.Connector, "source", src.Name, "err", err)
 		}
 		failing = err != nil
-		if !sleep(ctx, src.Compare, nil) {
+		if !t.untilCompare(ctx, src) {
 			return
 		}
 	}
+}
+
+// untilCompare waits for the next comparison; false = ctx ended. What the source
+// says meanwhile that it left out of a push is fetched at once.
+func (t *tenure) untilCompare(ctx context.Context, src SourceSetup) bool {
+	timer := time.NewTimer(src.Compare)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-timer.C:
+			return true
+		case <-t.omittedBy(src.Name):
+			if err := t.fetchOmitted(ctx, src); err != nil && ctx.Err() == nil {
+				t.log.Warn("alerts that a source left out could not be fetched; the next comparison finds them",
+					"connector", t.cfg.Connector, "source", src.Name, "err", err)
+			}
+		}
+	}
+}
+
+// fetchOmitted takes in what the source announces and nobody here has heard of.
+// It concludes nothing from what is absent: that takes two looks, some time apart.
+func (t *tenure) fetchOmitted(ctx context.Context, src SourceSetup) error {
+	stmt, cancel := statement(ctx)
+	ours, err := t.cfg.Store.OpenAlerts(stmt, src.Name)
+	cancel()
+	if err != nil {
+		return err
+	}
+	known := make(map[string]bool, len(ours))
+	for _, a := range ours {
+		known[a.Key] = true
+	}
+	return t.takeIn(ctx, src, func(key string) bool { return !known[key] })
 }
 
 // compareOnce reads our list first, then the source's: an alert that is raised
@@ -68,7 +104,7 @@ func (t *tenure) compareOnce(ctx context.Context, src SourceSetup, c *comparison
 		return err
 	}
 	gone, unheard := c.absent(ours, theirs, incarnation), c.unheard(ours, theirs)
-	return errors.Join(t.closeGone(ctx, src, gone), t.takeIn(ctx, src, unheard))
+	return errors.Join(t.closeGone(ctx, src, gone), t.takeInUnheard(ctx, src, unheard))
 }
 
 func (t *tenure) closeGone(ctx context.Context, src SourceSetup, gone []OpenAlert) error {
@@ -86,12 +122,21 @@ func (t *tenure) closeGone(ctx context.Context, src SourceSetup, gone []OpenAler
 	return nil
 }
 
-// takeIn accepts alerts that were open at the source at two comparisons and
-// never heard of, where it announces them: a push that was lost, or one that the
-// source believes to have made.
-func (t *tenure) takeIn(ctx context.Context, src SourceSetup, unheard map[string]bool) error {
+// takeInUnheard accepts alerts that were open at the source at two comparisons
+// and never heard of: a push that was lost, or one that the source believes to
+// have made.
+func (t *tenure) takeInUnheard(ctx context.Context, src SourceSetup, unheard map[string]bool) error {
+	if len(unheard) == 0 {
+		return nil
+	}
+	return t.takeIn(ctx, src, func(key string) bool { return unheard[key] })
+}
+
+// takeIn accepts those alerts that the source announces and that are wanted, by
+// their keys.
+func (t *tenure) takeIn(ctx context.Context, src SourceSetup, wanted func(key string) bool) error {
 	announcer, able := src.Lister.(source.Announcer)
-	if len(unheard) == 0 || !able || t.cfg.Accept == nil {
+	if !able || t.cfg.Accept == nil {
 		return nil
 	}
 	call, cancel := context.WithTimeout(ctx, 3*statementTimeout)
@@ -100,7 +145,7 @@ func (t *tenure) takeIn(ctx context.Context, src SourceSetup, unheard map[string
 	if err != nil {
 		return err
 	}
-	found := slices.DeleteFunc(announced, func(o alert.Observation) bool { return !unheard[o.Key] })
+	found := slices.DeleteFunc(announced, func(o alert.Observation) bool { return !wanted(o.Key) })
 	if len(found) == 0 {
 		return nil
 	}

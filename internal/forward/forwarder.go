@@ -67,6 +67,7 @@ type Forwarder struct {
 
 	mu      sync.Mutex
 	current *tenure
+	omitted map[string]chan struct{} // by source: it left alerts out
 
 	warming atomic.Bool
 }
@@ -87,12 +88,32 @@ func New(c Config) *Forwarder {
 	}
 	return &Forwarder{
 		cfg: c, log: c.Log, observe: c.Observer.withDefaults(),
-		wake: make(chan struct{}, 1), quit: make(chan struct{}),
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), omitted: map[string]chan struct{}{},
 	}
 }
 
 // Wake tells that there may be due links. It never blocks; calls merge.
 func (f *Forwarder) Wake() { poke(f.wake) }
+
+// FetchOmitted tells that a source left alerts out of what it pushed. The Active
+// takes them from its list at once, where the source is compared and announces
+// (source.Announcer). It never blocks; calls merge.
+func (f *Forwarder) FetchOmitted(source string) {
+	if f.tenure() != nil {
+		poke(f.omittedBy(source))
+	}
+}
+
+func (f *Forwarder) omittedBy(source string) chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ch := f.omitted[source]
+	if ch == nil {
+		ch = make(chan struct{}, 1)
+		f.omitted[source] = ch
+	}
+	return ch
+}
 
 // Run forwards during one term; it is ha.Work. When the term drains it finishes
 // what is in flight, then returns nil. When ctx ends it returns at once: nothing

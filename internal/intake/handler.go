@@ -46,6 +46,9 @@ type Handler struct {
 type Observer struct {
 	Request  func(source string, status int)
 	Accepted func(source string, change alert.Change)
+	// Omitted is told how many alerts the source said it left out of a request that
+	// was taken in, where there were any.
+	Omitted func(source string, omitted int)
 }
 
 // Answer is the JSON of a 200: what became of the request's alerts.
@@ -99,7 +102,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, door Door, known 
 	if err != nil {
 		return Answer{}, err
 	}
-	observations, err := door.Adapter.Parse(body, h.Limits)
+	observations, omitted, err := parse(door.Adapter, body, h.Limits)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -107,7 +110,28 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, door Door, known 
 	if err != nil {
 		return Answer{}, err
 	}
+	if omitted > 0 {
+		h.omitted(door.Source, omitted)
+	}
 	return h.count(door.Source, accepted)
+}
+
+func parse(a source.Adapter, body []byte, limits source.Limits) (_ []alert.Observation, omitted int, _ error) {
+	if o, ok := a.(source.Omitting); ok {
+		return o.ParseOmitting(body, limits)
+	}
+	observations, err := a.Parse(body, limits)
+	return observations, 0, err
+}
+
+// omitted tells that a source left alerts out of a request: they are not lost to
+// it, but nobody here has heard of them.
+func (h *Handler) omitted(source string, n int) {
+	h.log().Warn("a source left alerts out of its request, because there were too many for one; "+
+		"the comparison with its list finds them, where it is configured", "source", source, "count", n)
+	if h.Observe.Omitted != nil {
+		h.Observe.Omitted(source, n)
+	}
 }
 
 // admit refuses what must not be read at all.
@@ -193,8 +217,20 @@ func (h *Handler) count(name string, accepted []Accepted) (Answer, error) {
 			answer.Repeated++
 		}
 	}
-	what := fmt.Sprintf("%d of the request's %d alerts were refused; the others are stored", len(problems), len(accepted))
+	what := refusedSome(len(problems), len(accepted))
 	return answer, fault.InvalidInput(what, problems)
+}
+
+func refusedSome(refused, all int) string {
+	switch {
+	case all == 1:
+		return "the request's alert was refused"
+	case refused == all:
+		return fmt.Sprintf("all of the request's %d alerts were refused", all)
+	case refused == 1:
+		return fmt.Sprintf("1 of the request's %d alerts was refused; the others are stored", all)
+	}
+	return fmt.Sprintf("%d of the request's %d alerts were refused; the others are stored", refused, all)
 }
 
 // refuse answers an error and returns the status.

@@ -150,7 +150,7 @@ func TestServeRefuses(t *testing.T) {
 		"too many":        {request(t, "open", `[{"key":"a"},{"key":"b"},{"key":"c"},{"key":"d"}]`), nil, 413, "4 alerts; at most 3", nil},
 		"compressed":      {request(t, "open", "{}"), []string{"Content-Encoding", "gzip"}, 400, "must not be compressed", nil},
 		"broken off":      {broken, nil, 400, "the body broke off", nil},
-		"refused by rows": {request(t, "open", `[{"key":"a"},{"key":"bad"}]`), nil, 400, "1 of the request's 2 alerts were refused; the others are stored", []fault.Problem{{Path: "[1]", Message: "the database refuses the alert"}}},
+		"refused by rows": {request(t, "open", `[{"key":"a"},{"key":"bad"}]`), nil, 400, "1 of the request's 2 alerts was refused; the others are stored", []fault.Problem{{Path: "[1]", Message: "the database refuses the alert"}}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -27,6 +27,7 @@ type Metrics struct {
 	latency    *prometheus.HistogramVec
 	accepted   *prometheus.CounterVec
 	requests   *prometheus.CounterVec
+	omitted    *prometheus.CounterVec
 }
 
 // New registers the counters.
@@ -48,12 +49,15 @@ func New(r prometheus.Registerer, version string) *Metrics {
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tieline_intake_requests_total", Help: "Intake requests, by status code.",
 		}, []string{"source", "code"}),
+		omitted: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tieline_omitted_alerts_total", Help: "Alerts that a source said it left out of a request (Alertmanager: truncatedAlerts).",
+		}, []string{"source"}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "tieline_build_info", Help: "Always 1; the label has the version.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	r.MustRegister(m.takeovers, m.deliveries, m.latency, m.accepted, m.requests, build)
+	r.MustRegister(m.takeovers, m.deliveries, m.latency, m.accepted, m.requests, m.omitted, build)
 	return m
 }
 
@@ -80,6 +84,11 @@ func (m *Metrics) Accepted(source, change string) {
 // Request counts an intake request by its status code.
 func (m *Metrics) Request(source, code string) {
 	m.requests.WithLabelValues(source, code).Inc()
+}
+
+// Omitted counts the alerts that a source left out of a request.
+func (m *Metrics) Omitted(source string, n int) {
+	m.omitted.WithLabelValues(source).Add(float64(n))
 }
 
 // Connector is what can be read of one connector at any time.

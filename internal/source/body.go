@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -100,7 +101,7 @@ func (b *Body) Err() error {
 		b.Fail("", "the body has bytes that are not UTF-8")
 	}
 	if b.more > 0 {
-		b.problems = append(b.problems, fault.Problem{Message: fmt.Sprintf("and %d more problems", b.more)})
+		b.problems = append(b.problems, fault.Problem{Message: fmt.Sprintf("and %d more", b.more)})
 	}
 	return fault.InvalidInput("the request is not valid; nothing of it was taken", b.problems)
 }
@@ -196,6 +197,22 @@ func (b *Body) Texts(object map[string]any, path, key string) map[string]string 
 	}
 	slices.SortStableFunc(b.problems[before:], func(p, q fault.Problem) int { return strings.Compare(p.Path, q.Path) })
 	return texts
+}
+
+// Count returns a whole number of an object that is not negative, 0 when it is
+// absent or null.
+func (b *Body) Count(object map[string]any, path, key string) int {
+	value := object[key]
+	if value == nil {
+		return 0
+	}
+	if number, ok := value.(json.Number); ok {
+		if n, err := strconv.ParseUint(number.String(), 10, 31); err == nil {
+			return int(n)
+		}
+	}
+	b.Fail(Join(path, key), "expected a whole number that is not negative")
+	return 0
 }
 
 // Time returns an RFC 3339 time of an object in UTC to the microsecond, the

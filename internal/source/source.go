@@ -39,6 +39,13 @@ type Adapter interface {
 	Parse(body []byte, limits Limits) ([]alert.Observation, error)
 }
 
+// Omitting is implemented by adapters whose source says when it left alerts out of
+// a request because there were too many.
+type Omitting interface {
+	// ParseOmitting is Adapter.Parse, and tells how many alerts were left out.
+	ParseOmitting(body []byte, limits Limits) (observations []alert.Observation, omitted int, err error)
+}
+
 // Lister reads the alerts that are open at the source now, for the periodic
 // comparison that finds alerts which vanished without a closing.
 type Lister interface {

@@ -17,10 +17,19 @@ const (
 	TopicDocuments = "documents" // a connector's document was applied
 	TopicRefresh   = "refresh"   // look at everything: wake-ups may have been missed
 	topicWork      = "work/"
+	topicCompare   = "compare/"
 )
 
 // TopicWork is the topic of new work for a connector.
 func TopicWork(connector string) string { return topicWork + connector }
+
+// TopicCompare is the topic of a source that has more alerts than it told.
+func TopicCompare(source string) string { return topicCompare + source }
+
+// CompareTopic is the source of such a topic; ok is false for every other.
+func CompareTopic(topic string) (source string, ok bool) {
+	return strings.CutPrefix(topic, topicCompare)
+}
 
 const (
 	// announceEvery spaces out announcements: what is woken in between goes out

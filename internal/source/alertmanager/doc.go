@@ -19,6 +19,11 @@
 // comparison also finds alerts that were never pushed; without it, it could not
 // tell them from those that Alertmanager routes to others.
 //
+// A webhook with max_alerts leaves out what is beyond it, and says how many.
+// That is logged and counted (tieline_omitted_alerts_total), and with the settings
+// "url" and "receiver" the Active fetches the rest from the list at once. Without
+// them those alerts wait until Alertmanager tells of them: leave max_alerts at 0.
+//
 // # Silences
 //
 // An acknowledged alert is silenced by exactly its labels, for the time that

@@ -15,23 +15,30 @@ import (
 type Adapter struct{ name string }
 
 // Parse implements source.Adapter. Fields that are not known are passed over:
-// later versions of Alertmanager may add some. Alerts that Alertmanager left
-// out (truncatedAlerts) are found by the comparison.
+// later versions of Alertmanager may add some.
 func (a *Adapter) Parse(text []byte, limits source.Limits) ([]alert.Observation, error) {
+	observations, _, err := a.ParseOmitting(text, limits)
+	return observations, err
+}
+
+// ParseOmitting implements source.Omitting: Alertmanager leaves out what is beyond
+// its max_alerts, and says how many in truncatedAlerts.
+func (a *Adapter) ParseOmitting(text []byte, limits source.Limits) (_ []alert.Observation, omitted int, _ error) {
 	body, err := source.ReadBody(text, limits)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	root := body.Object(body.Root, "")
 	if root == nil {
-		return nil, body.Err()
+		return nil, 0, body.Err()
 	}
 	if version := body.Text(root, "", "version"); version != "4" {
 		body.Fail("version", `expected "4", Alertmanager's webhook, found %q`, source.Short(version))
 	}
+	omitted = body.Count(root, "", "truncatedAlerts")
 	list, err := body.Alerts(root["alerts"], "alerts")
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	observations := make([]alert.Observation, len(list))
 	for i, item := range list {
@@ -41,9 +48,9 @@ func (a *Adapter) Parse(text []byte, limits source.Limits) ([]alert.Observation,
 		}
 	}
 	if err := body.Err(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return observations, nil
+	return observations, omitted, nil
 }
 
 // pushed reads one alert of the webhook.

@@ -90,6 +90,23 @@ func TestParseRefusesOtherVersions(t *testing.T) {
 	}
 }
 
+func TestParseTellsWhatWasLeftOut(t *testing.T) {
+	for text, want := range map[string]int{
+		`{"version":"4","alerts":[]}`: 0, `{"version":"4","alerts":[],"truncatedAlerts":0}`: 0,
+		`{"version":"4","alerts":[],"truncatedAlerts":7}`: 7, `{"version":"4","alerts":[],"truncatedAlerts":null}`: 0,
+	} {
+		if _, omitted, err := (&Adapter{name: "am"}).ParseOmitting([]byte(text), source.Limits{}); err != nil || omitted != want {
+			t.Errorf("%s: %d left out, %v", text, omitted, err)
+		}
+	}
+	for _, odd := range []string{"-1", "1.5", `"7"`, "99999999999", "[]"} {
+		_, _, err := (&Adapter{name: "am"}).ParseOmitting([]byte(`{"version":"4","alerts":[],"truncatedAlerts":`+odd+`}`), source.Limits{})
+		if p := fault.ProblemsOf(err); len(p) != 1 || p[0].Path != "truncatedAlerts" {
+			t.Errorf("%s: %v", odd, err)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(webhook))
 	f.Add([]byte(`{"version":"4","alerts":[{"status":"firing","labels":{"a":"\ud800"},"startsAt":"9999-12-31T23:59:59-23:59"}]}`))

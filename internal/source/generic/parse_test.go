@@ -122,7 +122,7 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 func TestParseListsABoundedNumberOfProblems(t *testing.T) {
 	_, err := (&Adapter{name: "s"}).Parse([]byte("["+strings.Repeat("1,", 499)+"1]"), source.Limits{})
 	problems := fault.ProblemsOf(err)
-	if len(problems) != 101 || problems[100].Message != "and 400 more problems" {
+	if len(problems) != 101 || problems[100].Message != "and 400 more" {
 		t.Errorf("%d problems, the last: %v", len(problems), problems[len(problems)-1])
 	}
 }
