@@ -25,7 +25,14 @@ func Notes(doc *connector.Document) []Note {
 			`Configure "lookup" (a request that finds tickets by key), or "idempotent: true" if the remote system drops a create with a key it has seen.`})
 	}
 	for i, s := range doc.Sources {
-		if s.Kind == "alertmanager" && s.URL != "" && s.Settings["receiver"] == "" && acknowledges(doc) {
+		if s.Kind != "alertmanager" || s.URL == "" || !acknowledges(doc) {
+			continue
+		}
+		if s.Settings["silence"] == "" {
+			notes = append(notes, Note{Path: fmt.Sprintf("sources[%d].settings.silence", i), Message: `it is not set: an acknowledged alert is silenced for 4h, and not again when that has passed. ` +
+				`Alertmanager then notifies its other receivers of it, although its ticket is still being worked on. Set it to as long as a person may take.`})
+		}
+		if s.Settings["receiver"] == "" {
 			notes = append(notes, Note{Path: fmt.Sprintf("sources[%d].settings.receiver", i), Message: `it is not set, and acknowledged alerts are silenced: an alert that resolves while silenced and fires again is pushed only after Alertmanager's repeat_interval. ` +
 				`Set it to the name of Alertmanager's receiver for Tieline, so that the comparison takes in what was not pushed.`})
 		}

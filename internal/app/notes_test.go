@@ -24,11 +24,12 @@ func TestNotes(t *testing.T) {
 		"neither lookup nor idempotent": {sources("", "") + webhook(""), []string{"remote.settings"}},
 		"idempotent":                    {sources("", "") + webhook(known), nil},
 		"lookup":                        {sources("", "") + webhook(`lookup: {path: "/t", tickets: body.items}`), nil},
-		"silences without receiver":     {sources("", url) + webhook(known) + acked, []string{"sources[1].settings.receiver"}},
-		"silences with receiver":        {sources("receiver: tieline", url) + webhook(known) + acked, nil},
+		"silences by default":           {sources("", url) + webhook(known) + acked, []string{"sources[1].settings.silence", "sources[1].settings.receiver"}},
+		"silences without receiver":     {sources("silence: 24h", url) + webhook(known) + acked, []string{"sources[1].settings.receiver"}},
+		"silences with receiver":        {sources("receiver: tieline, silence: 24h", url) + webhook(known) + acked, nil},
 		"nothing is written back":       {sources("", "") + webhook(known) + acked, nil},
 		"nothing is acknowledged":       {sources("", url) + webhook(known), nil},
-		"both":                          {sources("", url) + webhook("") + acked, []string{"remote.settings", "sources[1].settings.receiver"}},
+		"both":                          {sources("silence: 24h", url) + webhook("") + acked, []string{"remote.settings", "sources[1].settings.receiver"}},
 	} {
 		doc, err := connector.Parse([]byte(head+c.text), CheckKinds)
 		if err != nil {
@@ -38,7 +39,7 @@ func TestNotes(t *testing.T) {
 		var paths []string
 		for _, n := range Notes(doc) {
 			paths = append(paths, n.Path)
-			if !strings.Contains(n.Message, "onfigure \"lookup\"") && !strings.Contains(n.Message, "repeat_interval") {
+			if !strings.Contains(n.Message, "onfigure \"lookup\"") && !strings.Contains(n.Message, "repeat_interval") && !strings.Contains(n.Message, "Set it to") {
 				t.Errorf("%s: the note does not say what to do: %s", name, n.Message)
 			}
 		}
