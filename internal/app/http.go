@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"tieline/internal/fault"
 	"tieline/internal/ha"
 	"tieline/internal/intake"
 	"tieline/internal/nudge"
@@ -24,10 +25,17 @@ const (
 	idleTime   = 2 * time.Minute
 )
 
+// methods are those by which the paths for programs answer with problem details
+// that there is nothing; GET includes HEAD. The console has a page for all others.
+var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}
+
 // routes is every path a server answers.
 func (a *App) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(intake.Pattern, a.admitNew(a.intake))
+	for _, method := range methods {
+		mux.HandleFunc(method+" /v1/", noSuchPath)
+	}
 	mux.HandleFunc("GET /healthz", a.healthz)
 	mux.HandleFunc("GET /readyz", a.readyz)
 	mux.HandleFunc("GET /active/{connector}", a.active)
@@ -51,6 +59,10 @@ func (a *App) listen(listener net.Listener) error {
 		return fmt.Errorf("serve HTTP: %w", err)
 	}
 	return nil
+}
+
+func noSuchPath(w http.ResponseWriter, r *http.Request) {
+	refuse(w, fault.New(fault.NotFound, "there is nothing at "+r.Method+" "+r.URL.Path))
 }
 
 // healthz says that the process lives: restart it when this fails. It does not
