@@ -137,8 +137,17 @@ func (p *pairs) of(text string) string {
 		return below
 	}
 	for own, below := range p.below {
-		if len(own) > 20 && strings.HasPrefix(text, own) { // a list of ids follows
-			return below + strings.TrimPrefix(text, own)
+		if len(own) > 20 && strings.HasPrefix(text, own) { // a list of ids follows, perhaps an end
+			return below + p.end(strings.TrimPrefix(text, own))
+		}
+	}
+	return text
+}
+
+func (p *pairs) end(text string) string {
+	for own, below := range p.below {
+		if len(own) > 20 && strings.HasSuffix(text, own) {
+			return strings.TrimSuffix(text, own) + below
 		}
 	}
 	return text

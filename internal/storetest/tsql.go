@@ -34,6 +34,10 @@ var tsqlRules = []struct {
 	{"NULLS FIRST or LAST", regexp.MustCompile(`(?i)\bNULLS\s+(FIRST|LAST)\b`)},
 	{"FILTER of an aggregate", regexp.MustCompile(`(?i)\bFILTER\s*\(`)},
 	{"ILIKE", regexp.MustCompile(`(?i)\bILIKE\b`)},
+	{"what was there before, in OUTPUT (a join with the row as it was, on some servers)", regexp.MustCompile(`(?is)\bOUTPUT\b.*\bdeleted\.`)},
+	{"a CASE in OUTPUT (not known everywhere)", regexp.MustCompile(`(?is)\bOUTPUT\b[^;]*?\bCASE\b[^;]*?\bWHERE\b`)},
+	{"a JOIN of an UPDATE that answers rows (a sub-select that finds rows by their place, on some servers)", regexp.MustCompile(`(?is)\bUPDATE\b[^;]*\bOUTPUT\b[^;]*\bJOIN\b\s+\w`)},
+	{"a parameter where sp_getapplock wants an int", regexp.MustCompile(`(?i)@LockTimeout\s*=\s*@`)},
 	{"a reserved word as a name", regexp.MustCompile(`(?i)\b(identity|user|file|plan|rule|save|statistics|percent|public|external|current_user|function|index|print|schema|tran|use|view|backup|browse|bulk|checkpoint|compute|cursor|database|deny|disk|dump|goto|holdlock|kill|lineno|load|national|off|offsets|open|over|pivot|precision|procedure|readtext|restore|restrict|revert|revoke|rowguidcol|shutdown|textsize|trigger|truncate|unpivot|waitfor|while)\b`)},
 }
 

@@ -93,11 +93,44 @@ func classifyNumber(e mssql.Error) engine.Class {
 			return class
 		}
 	}
+	for _, one := range all {
+		if one.Number == untranslated {
+			return classifyText(one.Message)
+		}
+	}
 	switch {
 	case e.Class >= fatal:
 		return engine.Unreachable
 	case e.Number == 0 && strings.Contains(e.Message, "aborted by the server"):
 		return engine.Busy // the driver's own word for a transaction the server has rolled back
+	}
+	return engine.Other
+}
+
+// untranslated is the number of an error for which Babelfish, the SQL Server
+// that is a PostgreSQL, has none of SQL Server's: PostgreSQL's own text tells it.
+const untranslated = 33557097
+
+var texts = []struct {
+	class engine.Class
+	parts []string
+}{
+	{engine.Busy, []string{"lock timeout", "could not obtain lock", "could not serialize access", "deadlock detected"}},
+	{engine.Duplicate, []string{"duplicate key value"}},
+	{engine.ReadOnly, []string{"in a read-only transaction", "No space left on device", "is not accepting commands"}},
+	{engine.Unreachable, []string{
+		"terminating connection", "the database system is", "too many clients", "remaining connection slots", "server closed the connection",
+	}},
+	{engine.BadRow, []string{"value too long", "invalid input syntax", "unsupported Unicode escape", "invalid byte sequence", "exceeds btree"}},
+}
+
+func classifyText(message string) engine.Class {
+	for _, t := range texts {
+		for _, part := range t.parts {
+			if strings.Contains(message, part) {
+				return t.class
+			}
+		}
 	}
 	return engine.Other
 }

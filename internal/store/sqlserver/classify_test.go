@@ -16,6 +16,7 @@ import (
 
 func TestClassify(t *testing.T) {
 	number := func(n int32) error { return fmt.Errorf("do it: %w", mssql.Error{Number: n, Class: 14}) }
+	plain := func(text string) error { return mssql.Error{Number: untranslated, Class: 16, Message: text} }
 	for _, c := range []struct {
 		err  error
 		want engine.Class
@@ -34,6 +35,14 @@ func TestClassify(t *testing.T) {
 		{&net.OpError{Op: "read", Err: io.EOF}, engine.Unreachable},
 		{driver.ErrBadConn, engine.Unreachable}, {errLogin, engine.Unreachable},
 		{errors.New("TLS Handshake failed: x509: certificate has expired"), engine.Unreachable},
+		{plain("canceling statement due to lock timeout"), engine.Busy},
+		{plain("could not serialize access due to concurrent update"), engine.Busy},
+		{plain("duplicate key value violates unique constraint \"alert_pkey\""), engine.Duplicate},
+		{plain("cannot execute UPDATE in a read-only transaction"), engine.ReadOnly},
+		{plain("terminating connection due to administrator command"), engine.Unreachable},
+		{plain("the database system is starting up"), engine.Unreachable},
+		{plain("unsupported Unicode escape sequence"), engine.BadRow},
+		{plain("function sys.nonsense() does not exist"), engine.Other},
 		{context.Canceled, engine.Other}, {errors.New("what is this"), engine.Other}, {nil, engine.Other},
 	} {
 		if got := classify(c.err); got != c.want {

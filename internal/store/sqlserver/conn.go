@@ -35,6 +35,7 @@ type connector struct {
 	config msdsn.Config
 	login  time.Duration // bounds the making of one connection
 	setup  string        // run on each new connection
+	wishes string        // likewise; a server that refuses it is used all the same
 }
 
 func (c *connector) Driver() driver.Driver { return c }
@@ -72,14 +73,27 @@ func (c *connector) connect(ctx context.Context, config msdsn.Config, w *wires) 
 		return nil, err
 	}
 	dc := &conn{Conn: made.(*mssql.Conn), wires: w}
-	setup, err := dc.Conn.PrepareContext(ctx, c.setup)
-	if err != nil {
-		return nil, err
+	if err := dc.settle(ctx, c.setup); err != nil {
+		return nil, fmt.Errorf("set the connection up: %w", err)
 	}
-	if _, err := setup.(driver.StmtExecContext).ExecContext(ctx, nil); err != nil {
+	if c.wishes == "" {
+		return dc, nil
+	}
+	if err := dc.settle(ctx, c.wishes); err != nil && !refused(err) {
 		return nil, fmt.Errorf("set the connection up: %w", err)
 	}
 	return dc, nil
+}
+
+// settle runs a batch without parameters: what it sets would end with one that
+// has some, as that is a procedure's.
+func (c *conn) settle(ctx context.Context, batch string) error {
+	s, err := c.Conn.PrepareContext(ctx, batch)
+	if err != nil {
+		return err
+	}
+	_, err = s.(driver.StmtExecContext).ExecContext(ctx, nil)
+	return err
 }
 
 // wires are the network connections of one database connection: one, or several

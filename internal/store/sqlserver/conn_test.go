@@ -144,3 +144,70 @@ func TestLoginThatIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestServerIsJudgedByWhatItCan: not every server that says it is of 2014 is; one
+// that knows no OPENJSON is refused with what to do.
+func TestServerIsJudgedByWhatItCan(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		level   int64
+		json    bool
+		looks   bool // the settings may be looked at
+		refused string
+	}{
+		{"by its level only", 120, true, true, ""},
+		{"that shows no settings", 0, true, false, ""},
+		{"at a low level", 120, false, true, "COMPATIBILITY_LEVEL = 140"},
+		{"that is too old", 140, false, true, "SQL Server 2017"},
+	} {
+		f := newFake(t, func(r request) reply {
+			switch {
+			case strings.Contains(r.Text, "OPENJSON") && !c.json:
+				return reply{fail: &failure{number: 208, class: 16, text: "Invalid object name 'OPENJSON'."}}
+			case strings.Contains(r.Text, "sys.databases") && !c.looks:
+				return reply{fail: &failure{number: 297, class: 16, text: "The user does not have permission."}}
+			case strings.Contains(r.Text, "sys.databases"):
+				return row(int64(0), int64(0), c.level)
+			case strings.Contains(r.Text, "OBJECT_ID"):
+				return row(nil)
+			case strings.Contains(r.Text, "encrypt_option"):
+				return row("FALSE")
+			}
+			return row(int64(1))
+		})
+		e, err := Open(t.Context(), f.url(""), engine.Options{Log: slog.New(slog.DiscardHandler)})
+		switch {
+		case c.refused == "" && err != nil:
+			t.Errorf("a server %s: %v", c.name, err)
+		case c.refused != "" && (fault.KindOf(err) != fault.Refused || !strings.Contains(fault.Message(err), c.refused)):
+			t.Errorf("a server %s: %v", c.name, err)
+		}
+		if err == nil {
+			_ = e.Close()
+		}
+	}
+}
+
+// TestSettingThatIsNotKnown: a wish that the server refuses costs no connection;
+// what is needed does.
+func TestSettingThatIsNotKnown(t *testing.T) {
+	for _, unknown := range []string{"DEADLOCK_PRIORITY", "XACT_ABORT"} {
+		f := newFake(t, func(r request) reply {
+			if strings.Contains(r.Text, unknown) {
+				return reply{fail: &failure{number: untranslated, class: 16, text: "SET option is not supported"}}
+			}
+			return row(int64(1))
+		})
+		c, err := Config(f.url(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := newCoordinator(newConnector(c), nil, true, slog.New(slog.DiscardHandler)).line(t.Context(), "test")
+		if needed := unknown == "XACT_ABORT"; (err != nil) != needed {
+			t.Errorf("without %s: %v", unknown, err)
+		}
+		if err == nil {
+			l.close()
+		}
+	}
+}

@@ -25,8 +25,11 @@ const (
 // end without asking the client: a process that is frozen in the middle of one
 // holds nothing. (SQL Server ends no transaction for being idle.)
 const coordinationSetup = commonSetup + `
-SET LOCK_TIMEOUT 1000;
-SET DEADLOCK_PRIORITY HIGH;`
+SET LOCK_TIMEOUT 1000;`
+
+// coordinationWishes spares coordination being a deadlock's victim; not every
+// server that speaks SQL Server's language knows the setting.
+const coordinationWishes = "SET DEADLOCK_PRIORITY HIGH;"
 
 // Coordinator opens coordination sessions on connections of their own.
 type Coordinator struct {
@@ -43,7 +46,7 @@ type Coordinator struct {
 // nobody's transaction (READ_COMMITTED_SNAPSHOT).
 func newCoordinator(c *connector, work *sql.DB, versions bool, log *slog.Logger) *Coordinator {
 	own := *c
-	own.setup = coordinationSetup
+	own.setup, own.wishes = coordinationSetup, coordinationWishes
 	return &Coordinator{connector: &own, work: work, texts: textsOf(versions), log: log}
 }
 
@@ -73,6 +76,7 @@ const (
 	lockTimedOut  = -1
 	lockCancelled = -2
 	lockVictim    = -3
+	lockError     = -999
 )
 
 const (
@@ -81,16 +85,19 @@ const (
 EXEC @result = sp_getapplock @Resource = $1, @LockMode = N'Exclusive', @LockOwner = N'Session', @LockTimeout = 0;
 SELECT CAST(@result AS bigint);`
 
-	// awaitLock waits until nobody holds the lock, and leaves it: waiters share it,
-	// so that all are granted at once. $2 is in milliseconds.
-	awaitLock = `DECLARE @result int;
-EXEC @result = sp_getapplock @Resource = $1, @LockMode = N'Shared', @LockOwner = N'Session', @LockTimeout = $2;
-IF @result >= 0 EXEC sp_releaseapplock @Resource = $1, @LockOwner = N'Session';
-SELECT CAST(@result AS bigint);`
-
-	// heldLock is 1 while another session holds the lock.
-	heldLock = `SELECT CASE WHEN APPLOCK_TEST(N'public', $1, N'Shared', N'Session') = 0 THEN 1 ELSE 0 END`
+	// heldLock is 1 while another session holds the lock. (sp_getapplock with no time
+	// to wait answers in two ways that nobody could have it: -1, and where another
+	// server plays SQL Server -999, which also means much else.)
+	heldLock = `SELECT CAST(CASE WHEN APPLOCK_TEST(N'public', $1, N'Shared', N'Session') = 0 THEN 1 ELSE 0 END AS bigint)`
 )
+
+// awaitLock waits until nobody holds the lock, and leaves it: waiters share it, so
+// that all are granted at once. The time stands in the text: the procedure's
+// parameter is an int, and not every server makes one of a bigint.
+var awaitLock = fmt.Sprintf(`DECLARE @result int;
+EXEC @result = sp_getapplock @Resource = $1, @LockMode = N'Shared', @LockOwner = N'Session', @LockTimeout = %d;
+IF @result >= 0 EXEC sp_releaseapplock @Resource = $1, @LockOwner = N'Session';
+SELECT CAST(@result AS bigint);`, awaitPiece.Milliseconds())
 
 // resource is the application lock of a presence.
 func resource(presence string) string { return "tieline presence " + presence }
@@ -105,13 +112,13 @@ func (c *Coordinator) Await(ctx context.Context, name string, held func()) error
 		return err
 	}
 	defer l.close()
-	free, err := await(ctx, l, name, 0)
-	if free || err != nil {
+	taken, err := isHeld(ctx, l, name)
+	if !taken || err != nil {
 		return wrap("await presence", err)
 	}
 	held()
 	for {
-		free, err := await(ctx, l, name, awaitPiece)
+		free, err := await(ctx, l, name)
 		if free {
 			// A database that shuts down ends the holder and this waiter one after the
 			// other: a grant counts only if this connection outlives it.
@@ -124,19 +131,33 @@ func (c *Coordinator) Await(ctx context.Context, name string, held func()) error
 	}
 }
 
-// await reports whether the presence was free within the time.
-func await(ctx context.Context, l *line, name string, limit time.Duration) (free bool, err error) {
+// isHeld reports whether another session than the line's holds the presence.
+func isHeld(ctx context.Context, l *line, name string) (bool, error) {
+	var held int64
+	err := l.row(ctx, heldLock, []any{resource(name)}, []any{&held})
+	return held == 1, err
+}
+
+// await reports whether the presence became free within awaitPiece.
+func await(ctx context.Context, l *line, name string) (free bool, err error) {
 	var result int64
-	if err := l.row(ctx, awaitLock, []any{resource(name), limit.Milliseconds()}, []any{&result}); err != nil {
+	began := time.Now()
+	if err := l.row(ctx, awaitLock, []any{resource(name)}, []any{&result}); err != nil {
 		return false, err
 	}
 	switch {
 	case result >= 0:
 		return true, nil
-	case result == lockTimedOut:
+	case timedOut(result, time.Since(began), awaitPiece):
 		return false, nil
 	}
 	return false, lockRefused(result)
+}
+
+// timedOut reports whether an answer of sp_getapplock means that the limit was
+// waited in vain: -1, or -999 where that much time has passed.
+func timedOut(result int64, waited, limit time.Duration) bool {
+	return result == lockTimedOut || result == lockError && waited >= limit
 }
 
 // lockRefused explains an answer of sp_getapplock that is neither yes nor no.

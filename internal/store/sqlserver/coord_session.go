@@ -13,6 +13,7 @@ import (
 
 	"tieline/internal/ha"
 	"tieline/internal/store/coord"
+	"tieline/internal/store/engine"
 )
 
 // doubtStep is how many links one statement puts in doubt: few enough that their
@@ -34,7 +35,10 @@ func (s *session) takePresence(ctx context.Context) error {
 	}
 	name := coord.NewPresence()
 	var result int64
-	if err := s.line.row(ctx, takeLock, []any{resource(name)}, []any{&result}); err != nil {
+	if err := s.line.row(ctx, takeLock, []any{resource(name)}, []any{&result}); refused(err) {
+		s.giveUpPresence("the database takes no application locks", err)
+		return nil
+	} else if err != nil {
 		return fmt.Errorf("take a presence: %w", err)
 	}
 	if result < 0 {
@@ -46,17 +50,24 @@ func (s *session) takePresence(ctx context.Context) error {
 		return err
 	}
 	defer other.close()
-	free, err := await(ctx, other, name, 0)
+	held, err := isHeld(ctx, other, name)
 	switch {
+	case refused(err):
+		s.giveUpPresence("the lock cannot be looked for", err)
+		return nil
 	case err != nil:
 		return fmt.Errorf("prove the presence: %w", err)
-	case free:
-		s.giveUpPresence("another session was granted the lock beside this one", nil)
+	case !held:
+		s.giveUpPresence("another session could have the lock beside this one", nil)
 		return nil
 	}
 	s.presence = name
 	return nil
 }
+
+// refused reports whether the server is there and will not do what it was told:
+// it does not know it, or the login may not.
+func refused(err error) bool { return number(err) != 0 && classify(err) == engine.Other }
 
 // giveUpPresence notes, for all sessions to come, that presences do not work here.
 func (s *session) giveUpPresence(why string, err error) {
@@ -76,8 +87,19 @@ func (s *session) Beat(ctx context.Context, b ha.Beat) (ha.Group, error) {
 	if err != nil {
 		return ha.Group{}, wrap("heartbeat", err)
 	}
-	r, err := s.reading(ctx, s.owner.texts.beat, in.Server, in.Boot, in.Number, in.Presence, in.Version, in.Promised,
-		renew, reports, resource(in.Presence))
+	beat := func(renew, reports mssql.NVarCharMax) (coord.Reading, error) {
+		args := []any{in.Server, in.Boot, in.Number, in.Presence, in.Version, in.Promised, renew, reports}
+		if in.Presence == "" {
+			return s.reading(ctx, s.owner.texts.alone, args...)
+		}
+		return s.reading(ctx, s.owner.texts.beat, append(args, resource(in.Presence))...)
+	}
+	r, err := beat(renew, reports)
+	if err != nil && classify(err) == engine.Busy {
+		// Somebody holds a row that is neither skipped nor caught here. The server's own
+		// is written by now; writing it again is what a lost answer asks for.
+		r, err = beat("[]", "[]")
+	}
 	if err != nil {
 		return ha.Group{}, wrap("heartbeat", err)
 	}

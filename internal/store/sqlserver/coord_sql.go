@@ -5,6 +5,7 @@ type groupTexts struct {
 	query string // answers the JSON object alone
 	read  string // of a session: flags, then the object
 	beat  string
+	alone string // a heartbeat without a presence, where locks may be unknown
 }
 
 // textsOf returns the statements. Where reading is not of row versions, it would
@@ -17,11 +18,13 @@ func textsOf(versions bool) groupTexts {
 		hint = ""
 	}
 	group := groupJSON(hint)
+	answer := "SELECT @boot = boot FROM server" + hint + " WHERE name = $1;\n" +
+		"SELECT @beaten, @held, COALESCE(@boot, N''), " + group
 	return groupTexts{
 		query: prologue + "SELECT " + group,
 		read:  prologue + "SELECT CAST(1 AS bigint), CAST(1 AS bigint), N'', " + group,
-		beat: beatText + "SELECT @boot = boot FROM server" + hint + " WHERE name = $1;\n" +
-			"SELECT @beaten, @held, COALESCE(@boot, N''), " + group,
+		beat:  beatBegin + heldText + beatText + answer,
+		alone: beatBegin + beatText + answer,
 	}
 }
 
@@ -44,10 +47,12 @@ N',"settings":' + COALESCE((SELECT c.name AS connector, c.polling, c.tolerance, 
 
 // beatText is the whole heartbeat (rule L1), a transaction for each of its
 // statements. Rows that others hold locked are skipped; a server that ignores the
-// hints waits for them a second, and goes on without them.
-const beatText = prologue + `DECLARE @held bigint = 0, @beaten bigint = 0, @boot nvarchar(100);
-IF $4 <> N'' AND APPLOCK_MODE(N'public', $9, N'Session') = N'Exclusive' SET @held = 1;
-UPDATE server SET beat = $3, version = $5, promised = $6, heartbeat_at = @now,
+// hints waits for them a second, and goes on without them, here or by an error
+// that TRY does not catch everywhere (session.Beat).
+const (
+	beatBegin = prologue + "DECLARE @held bigint = 0, @beaten bigint = 0, @boot nvarchar(100);\n"
+	heldText  = "IF APPLOCK_MODE(N'public', $9, N'Session') = N'Exclusive' SET @held = 1;\n"
+	beatText  = `UPDATE server SET beat = $3, version = $5, promised = $6, heartbeat_at = @now,
 	presence = CASE WHEN @held = 1 THEN $4 ELSE N'' END
 WHERE name = $1 AND boot = $2 AND beat IN ($3 - 1, $3);
 SET @beaten = @@ROWCOUNT;
@@ -67,70 +72,74 @@ BEGIN
 		  OR membership.reason <> told.reason` + collate + `;
 	END TRY
 	BEGIN CATCH
-		IF ERROR_NUMBER() NOT IN (1205, 1222) THROW;
+		IF ERROR_NUMBER() NOT IN (1205, 1222)
+		BEGIN
+			THROW;
+		END;
 	END CATCH;
 END;
 `
+)
+
+// Each of these locks the lease's row by updating it with what it has, under the
+// condition of the compare-and-swap; what follows is of that row as nobody else
+// can change it. An OUTPUT of what was there before would say it in one
+// statement, but some servers make that a join with the row as it was, which
+// finds nothing where another change of the row was waited for.
+const (
+	swapBegin = "DECLARE @epoch bigint, @wish nvarchar(100), @was nvarchar(100), @locked bigint;\nBEGIN TRANSACTION;\n"
+	swapWas   = ";\nSET @locked = @@ROWCOUNT;\n"
+	swapEnd   = ";\nSELECT @epoch = epoch, @wish = wish FROM lease WHERE connector = $1;\nCOMMIT TRANSACTION;\n" + swapSaid
+	swapSaid  = "SELECT @epoch, @wish WHERE @locked = 1"
+)
 
 // takeText is ha.Lease.Taken, a compare-and-swap on epoch and beat (rule L6), with
 // its event. A server that was removed takes nothing.
-const takeText = prologue + `DECLARE @took TABLE (epoch bigint, wish nvarchar(100), was nvarchar(100));
-BEGIN TRANSACTION;
-UPDATE lease SET epoch = epoch + 1, beat = 0, server = $4, boot = $5, promised = $6, [identity] = $7, successor = N'',
-	wish = CASE WHEN wish = $4 THEN N'' ELSE wish END, since = @now
-OUTPUT inserted.epoch, inserted.wish, deleted.server INTO @took
+const takeText = prologue + swapBegin + `UPDATE lease SET wish = wish
 WHERE connector = $1 AND epoch = $2 AND beat = $3 AND [identity] IN (N'', $7)
   AND EXISTS (SELECT 1 FROM server AS s JOIN membership AS m ON m.server = s.name
-	WHERE s.name = $4 AND s.boot = $5 AND m.connector = $1);
+	WHERE s.name = $4 AND s.boot = $5 AND m.connector = $1)` + swapWas + `SELECT @was = server FROM lease WHERE connector = $1;
+UPDATE lease SET epoch = epoch + 1, beat = 0, server = $4, boot = $5, promised = $6, [identity] = $7, successor = N'',
+	wish = CASE WHEN wish = $4 THEN N'' ELSE wish END, since = @now
+WHERE connector = $1 AND epoch = $2 AND beat = $3 AND @locked = 1;
 INSERT INTO availability_event (connector, epoch, at, from_server, to_server, reason, who)
-SELECT $1, epoch, @now, was, $4, $8, N'' FROM @took;
-COMMIT TRANSACTION;
-SELECT epoch, wish FROM @took`
+SELECT $1, epoch, @now, @was, $4, $8, N'' FROM lease WHERE connector = $1 AND @locked = 1` + swapEnd
 
 // releaseText is ha.Lease.Released.
-const releaseText = prologue + `DECLARE @released TABLE (epoch bigint, wish nvarchar(100), was nvarchar(100));
-BEGIN TRANSACTION;
+const releaseText = prologue + swapBegin + `UPDATE lease SET wish = wish
+WHERE connector = $1 AND epoch = $2 AND boot = $3 AND server <> N''` + swapWas + `SELECT @was = server FROM lease WHERE connector = $1;
 UPDATE lease SET beat = beat + 1, server = N'', boot = N'', successor = $4,
 	wish = CASE WHEN wish IN ($4, server) THEN N'' ELSE wish END, since = @now
-OUTPUT inserted.epoch, inserted.wish, deleted.server INTO @released
-WHERE connector = $1 AND epoch = $2 AND boot = $3 AND server <> N'';
+WHERE connector = $1 AND epoch = $2 AND boot = $3 AND @locked = 1;
 INSERT INTO availability_event (connector, epoch, at, from_server, to_server, reason, who)
-SELECT $1, epoch, @now, was, N'', $5, N'' FROM @released;
-COMMIT TRANSACTION;
-SELECT epoch, wish FROM @released`
+SELECT $1, epoch, @now, @was, N'', $5, N'' FROM lease WHERE connector = $1 AND @locked = 1` + swapEnd
 
-// doubtSet is alert.Link.Doubt under the hold's epoch, @epoch.
-const doubtSet = `stage = CASE WHEN link.stage IN (N'fresh', N'looked', N'uncertain') THEN N'uncertain' ELSE N'verify' END,
-	hold_epoch = @epoch, hold_until = 0, changed_at = @now,
-	due_at = CASE WHEN link.parked = N'' AND link.claim_id IS NULL THEN COALESCE(link.due_at, @now) END`
+// doubtSet is alert.Link.Doubt under the hold's epoch, @hold.
+const doubtSet = `stage = CASE WHEN stage IN (N'fresh', N'looked', N'uncertain') THEN N'uncertain' ELSE N'verify' END,
+	hold_epoch = @hold, hold_until = 0, changed_at = @now,
+	due_at = CASE WHEN parked = N'' AND claim_id IS NULL THEN COALESCE(due_at, @now) END`
 
-// doubtStepText puts up to $5 links in doubt, those from alert $6 on, while the
-// lease still shows the old history. The hold's epoch marks those done.
-const doubtStepText = prologue + `DECLARE @epoch bigint = (SELECT epoch + $4 FROM lease
+// doubtStepText puts about $5 links in doubt, those from alert $6 on, while the
+// lease still shows the old history. The hold's epoch marks those done. What
+// others hold locked is left to doubtText.
+const doubtStepText = prologue + `DECLARE @hold bigint = (SELECT epoch + $4 FROM lease
 	WHERE connector = $1 AND epoch = $2 AND [identity] NOT IN (N'', $3));
-DECLARE @done TABLE (alert_id char(36));
-UPDATE link SET ` + doubtSet + `
-OUTPUT inserted.alert_id INTO @done
-FROM link
-JOIN (SELECT TOP ($5) alert_id, connector, side FROM link WITH (READCOMMITTEDLOCK, UPDLOCK, READPAST)
-	WHERE connector = $1 AND alert_id >= $6 AND skipped = N'' AND hold_epoch <> @epoch
-	ORDER BY alert_id) AS todo
-  ON todo.alert_id = link.alert_id AND todo.connector = link.connector AND todo.side = link.side
-WHERE link.hold_epoch <> @epoch;
-SELECT CAST(COUNT(*) AS bigint), COALESCE(MAX(alert_id), $6) FROM @done`
+DECLARE @todo bigint, @last char(36);
+SELECT @todo = COUNT(*), @last = MAX(piece.alert_id) FROM (SELECT TOP ($5) alert_id FROM link WITH (READCOMMITTEDLOCK, READPAST)
+	WHERE connector = $1 AND alert_id >= $6 AND skipped = N'' AND hold_epoch <> @hold
+	ORDER BY alert_id) AS piece;
+UPDATE link WITH (READCOMMITTEDLOCK, READPAST) SET ` + doubtSet + `
+WHERE connector = $1 AND alert_id >= $6 AND alert_id <= @last AND skipped = N'' AND hold_epoch <> @hold;
+SELECT @todo, COALESCE(@last, $6)`
 
 // doubtText is ha.Lease.Doubted, with alert.Link.Doubt for the links not yet in
 // doubt (rule L8).
-const doubtText = prologue + `DECLARE @moved TABLE (epoch bigint, wish nvarchar(100), was nvarchar(100));
-DECLARE @epoch bigint;
-BEGIN TRANSACTION;
-UPDATE lease SET epoch = epoch + $4, beat = 0, server = N'', boot = N'', successor = N'', [identity] = $3, since = @now
-OUTPUT inserted.epoch, inserted.wish, deleted.server INTO @moved
-WHERE connector = $1 AND epoch = $2 AND [identity] NOT IN (N'', $3);
-SET @epoch = (SELECT epoch FROM @moved);
+const doubtText = prologue + `DECLARE @hold bigint = $2 + $4;
+` + swapBegin + `UPDATE lease SET wish = wish
+WHERE connector = $1 AND epoch = $2 AND [identity] NOT IN (N'', $3)` + swapWas + `SELECT @was = server FROM lease WHERE connector = $1;
+UPDATE lease SET epoch = @hold, beat = 0, server = N'', boot = N'', successor = N'', [identity] = $3, since = @now
+WHERE connector = $1 AND epoch = $2 AND @locked = 1;
 UPDATE link SET ` + doubtSet + `
-WHERE connector = $1 AND skipped = N'' AND hold_epoch <> @epoch;
+WHERE connector = $1 AND skipped = N'' AND hold_epoch <> @hold AND @locked = 1;
 INSERT INTO availability_event (connector, epoch, at, from_server, to_server, reason, who)
-SELECT $1, epoch, @now, was, N'', $5, N'' FROM @moved;
-COMMIT TRANSACTION;
-SELECT epoch, wish FROM @moved`
+SELECT $1, @hold, @now, @was, N'', $5, N'' WHERE @locked = 1` + swapEnd

@@ -23,6 +23,8 @@ type locks struct {
 	stall    chan struct{}  // heartbeats wait for it; nil = they do not
 	waiting  chan struct{}  // closed when a waiter waits
 	freed    chan struct{}  // closed when the holder is gone
+	busy     int            // so many heartbeats end with a lock that was not granted
+	unknown  bool           // there are no application locks
 }
 
 const emptyGroup = `{"beaten":1,"held":1,"identity":"mssql-a","servers":[],"members":[],"leases":[],"settings":[]}`
@@ -31,11 +33,21 @@ func (l *locks) answer(r request) reply {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
+	case l.unknown && strings.Contains(r.Text, "applock"):
+		return reply{fail: &failure{number: 2812, class: 16, text: "Could not find stored procedure 'sp_getapplock'."}}
 	case strings.Contains(r.Text, "@LockMode = N'Exclusive'"):
 		l.held["presence"] = r.Conn
 		return row(int64(0))
+	case strings.Contains(r.Text, "APPLOCK_TEST"):
+		if l.careless || l.held["presence"] == 0 {
+			return row(int64(0))
+		}
+		return row(int64(1))
 	case strings.Contains(r.Text, "N'Shared'") && strings.Contains(r.Text, "sp_getapplock"):
-		return l.share(r)
+		return l.share()
+	case l.busy > 0 && strings.Contains(r.Text, "UPDATE server"):
+		l.busy--
+		return reply{fail: &failure{number: untranslated, class: 16, text: "canceling statement due to lock timeout"}}
 	case strings.Contains(r.Text, "APPLOCK_MODE"):
 		held := int64(1)
 		if l.lost {
@@ -52,20 +64,14 @@ func (l *locks) answer(r request) reply {
 	return row(int64(1))
 }
 
-func (l *locks) share(r request) reply {
-	if l.careless || l.held["presence"] == 0 {
+func (l *locks) share() reply {
+	if l.held["presence"] == 0 {
 		return row(int64(0))
 	}
-	l.held["tries"]++
-	if l.held["tries"] == 1 || l.waiting == nil {
+	if l.held["tries"]++; l.held["tries"] == 1 {
 		return row(int64(lockTimedOut))
 	}
-	if l.held["tries"] == 2 { // of a waiter: the first try, which does not wait
-		return row(int64(lockTimedOut))
-	}
-	if l.held["tries"] == 3 {
-		close(l.waiting)
-	}
+	close(l.waiting)
 	a := row(int64(1))
 	a.wait = l.freed
 	return a
@@ -102,7 +108,7 @@ func TestPresenceIsProved(t *testing.T) {
 		switch {
 		case strings.Contains(r.Text, "@LockMode = N'Exclusive'"):
 			holder = r.Conn
-		case strings.Contains(r.Text, "@LockMode = N'Shared'"):
+		case strings.Contains(r.Text, "APPLOCK_TEST"):
 			other = r.Conn
 		}
 	}
@@ -123,6 +129,74 @@ func TestLockThatKeepsNobodyOutIsNoPresence(t *testing.T) {
 	defer s.Close()
 	if s.Presence() != "" {
 		t.Errorf("presence %q, which another session was granted beside", s.Presence())
+	}
+}
+
+// TestServerWithoutLocksIsUsedWithoutPresence: it lacks a procedure, and so does
+// every heartbeat what would ask for its lock.
+func TestServerWithoutLocksIsUsedWithoutPresence(t *testing.T) {
+	c, f := coordinator(t, &locks{unknown: true})
+	for range 2 {
+		s, err := c.Open(t.Context(), "alpha", "boot")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if s.Presence() != "" {
+			t.Errorf("presence %q", s.Presence())
+		}
+		if _, err := s.Beat(t.Context(), beat("")); err != nil {
+			t.Errorf("beat without a presence: %v", err)
+		}
+	}
+	tries := 0
+	for _, r := range f.said() {
+		if strings.Contains(r.Text, "applock") || strings.Contains(r.Text, "APPLOCK") {
+			tries++
+		}
+	}
+	if tries != 1 {
+		t.Errorf("a lock was asked for %d times", tries)
+	}
+}
+
+// TestHeartbeatGoesOnWithoutLockedRows: where hints are ignored a lease that
+// somebody holds ends the statement, and its error is none that TRY catches.
+func TestHeartbeatGoesOnWithoutLockedRows(t *testing.T) {
+	l := &locks{busy: 1}
+	c, f := coordinator(t, l)
+	s, err := c.Open(t.Context(), "alpha", "boot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Beat(t.Context(), beat(s.Presence())); err != nil {
+		t.Errorf("beat beside a locked row: %v", err)
+	}
+	beats := 0
+	for _, r := range f.said() {
+		if strings.Contains(r.Text, "UPDATE server") {
+			beats++
+		}
+	}
+	if beats != 2 {
+		t.Errorf("%d heartbeats were told", beats)
+	}
+}
+
+// TestWaitedInVain: -999 says that the time is up only where it is.
+func TestWaitedInVain(t *testing.T) {
+	for _, c := range []struct {
+		result int64
+		waited time.Duration
+		want   bool
+	}{
+		{lockTimedOut, 0, true}, {lockError, time.Minute, true}, {lockError, time.Minute - 1, false},
+		{lockVictim, time.Hour, false}, {lockCancelled, time.Hour, false},
+	} {
+		if got := timedOut(c.result, c.waited, time.Minute); got != c.want {
+			t.Errorf("%d after %v: %v", c.result, c.waited, got)
+		}
 	}
 }
 

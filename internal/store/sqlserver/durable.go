@@ -19,17 +19,27 @@ const (
 JOIN sys.databases AS d ON d.group_database_id IS NOT NULL AND d.database_id = DB_ID()
 JOIN sys.availability_databases_cluster AS c ON c.group_database_id = d.group_database_id AND c.group_id = r.group_id
 WHERE r.availability_mode = 0`
+
+	// toldText is 1 where the server names the database's history: Azure SQL
+	// Database (edition 5) by when the database was made, others by its fork.
+	toldText = `SELECT CASE WHEN OBJECT_ID(N'sys.database_recovery_status') IS NOT NULL
+	OR CAST(SERVERPROPERTY('EngineEdition') AS int) = 5 THEN 1 ELSE 0 END`
 )
 
 // durable reports settings under which a confirmed commit may be lost.
 func durable(ctx context.Context, db *sql.DB) ([]string, error) {
 	var found []string
 	var delayed sql.NullInt64
-	if err := db.QueryRowContext(ctx, durableText).Scan(&delayed); err != nil && !errors.Is(err, sql.ErrNoRows) {
+	if err := db.QueryRowContext(ctx, durableText).Scan(&delayed); err != nil && !errors.Is(err, sql.ErrNoRows) && !refused(err) {
 		return nil, err
 	}
 	if delayed.Int64 == 2 {
 		found = append(found, "DELAYED_DURABILITY is FORCED: a crash may lose confirmed commits")
+	}
+	var told int64
+	if err := db.QueryRowContext(ctx, toldText).Scan(&told); err == nil && told == 0 {
+		found = append(found, "the server does not tell when its history changes (it has no sys.database_recovery_status): "+
+			"commits lost at a failover or a restore of its own go unnoticed")
 	}
 	var asynchronous int64
 	// The catalog of availability groups is not there, or not open to us, on many

@@ -6,7 +6,8 @@ import "tieline/internal/store/param"
 // for, with their parameters as the driver has them.
 func Texts() map[string]string {
 	texts := map[string]string{
-		"setup": workSetup, "coordination setup": coordinationSetup, "take a lock": takeLock, "await a lock": awaitLock,
+		"setup": workSetup, "coordination setup": coordinationSetup, "wishes": coordinationWishes, "json": jsonText, "encrypted": encryptedText,
+		"told": toldText, "lock migrations": migrationLock, "take a lock": takeLock, "await a lock": awaitLock,
 		"held": heldLock, "take": takeText, "release": releaseText, "doubt some": doubtStepText, "doubt": doubtText,
 		"look": lookText, "durable": durableText, "replicas": replicasText, "claim": claimText,
 		"version": versionText, "sessions": sessionsText, "privilege": privilegeText, "sizes": sizesText, "rows": rowsText,
@@ -14,6 +15,7 @@ func Texts() map[string]string {
 	for versions, name := range map[bool]string{true: " by versions", false: " as it lies"} {
 		group := textsOf(versions)
 		texts["group"+name], texts["read"+name], texts["beat"+name] = group.query, group.read, group.beat
+		texts["beat alone"+name] = group.alone
 	}
 	for name, text := range singles {
 		texts[name] = text

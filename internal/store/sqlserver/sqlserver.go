@@ -1,26 +1,3 @@
-// Package sqlserver is the engine for SQL Server 2017 and later, Azure SQL and
-// servers that speak their protocol and language.
-//
-// It was never run against a server by its own tests, which have none; they
-// check every statement it runs by rules, and its connections against a server
-// of their own that speaks the protocol.
-//
-// # What it relies on, and what not
-//
-// No statement relies on a table hint or on an isolation above READ COMMITTED: a
-// claim repeats its condition on the rows it updates, rows are locked by updating
-// them, and keys refuse what two transactions insert at once. Hints only spare
-// waiting. READ_COMMITTED_SNAPSHOT may be on (Azure's default, and advised) or
-// off.
-//
-// The history's name (rule L8) changes with every RESTORE and when an
-// availability group's other replica takes over. It does not when the files, the
-// volume or the machine are set back beneath the server.
-//
-// SQL Server ends no transaction because its client is silent. What a process
-// that is frozen inside one keeps locked, others skip (claims), or wait 5 s for
-// and fail (Busy); no lease is among it, as coordination's transactions are one
-// batch each.
 package sqlserver
 
 import (
@@ -149,24 +126,38 @@ type settings struct {
 	versions  bool // READ_COMMITTED_SNAPSHOT is on
 	readOnly  bool
 	level     int64 // compatibility level: 140 is SQL Server 2017's
+	json      error // why OPENJSON is refused
 	history   bool  // the name of the history can be read, or is not there yet
 	encrypted bool
 }
 
-const lookText = `SELECT CAST(d.is_read_committed_snapshot_on AS bigint), CAST(d.is_read_only AS bigint), CAST(d.compatibility_level AS bigint)
+const (
+	lookText = `SELECT CAST(d.is_read_committed_snapshot_on AS bigint), CAST(d.is_read_only AS bigint), CAST(d.compatibility_level AS bigint)
 FROM sys.databases AS d WHERE d.database_id = DB_ID()`
+
+	// jsonText asks for what is needed: a level says what SQL Server would do, and
+	// other servers answer any.
+	jsonText = "SELECT CAST(COUNT(*) AS bigint) FROM OPENJSON(N'[{\"n\":1}]') WITH (n bigint)"
+
+	encryptedText = "SELECT encrypt_option FROM sys.dm_exec_connections WHERE session_id = @@SPID"
+)
 
 // look reads the settings. What a server does not tell is taken for good.
 func look(ctx context.Context, db *sql.DB) (settings, error) {
 	s := settings{history: true, encrypted: true}
 	var versions, readOnly, level sql.NullInt64
 	err := db.QueryRowContext(ctx, lookText).Scan(&versions, &readOnly, &level)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	if err != nil && !errors.Is(err, sql.ErrNoRows) && !refused(err) {
 		return s, fault.Wrap(fault.Unavailable, err, "the settings of the database cannot be read")
 	}
 	s.versions, s.readOnly, s.level = versions.Int64 == 1, readOnly.Int64 == 1, level.Int64
+	var rows int64
+	s.json = db.QueryRowContext(ctx, jsonText).Scan(&rows)
+	if s.json != nil && !refused(s.json) {
+		return s, fault.Wrap(fault.Unavailable, s.json, "the database does not answer")
+	}
 	var option string
-	err = db.QueryRowContext(ctx, "SELECT encrypt_option FROM sys.dm_exec_connections WHERE session_id = @@SPID").Scan(&option)
+	err = db.QueryRowContext(ctx, encryptedText).Scan(&option)
 	s.encrypted = err != nil || option != "FALSE" // who may not look is told nothing
 	var exists, named sql.NullInt64
 	err = db.QueryRowContext(ctx, "SELECT OBJECT_ID(N'history')").Scan(&exists)
@@ -186,9 +177,12 @@ func (s settings) usable(c msdsn.Config) error {
 	case s.readOnly:
 		return fault.New(fault.Unavailable, "the database "+where(c)+" is read-only").
 			WithNext("connect to the primary replica, by the name of the availability group's listener")
-	case s.level > 0 && s.level < 130:
-		return fault.New(fault.Refused, fmt.Sprintf("the database %s has compatibility level %d; OPENJSON needs 130", where(c), s.level)).
+	case s.json != nil && s.level > 0 && s.level < 130:
+		return fault.Wrap(fault.Refused, s.json, fmt.Sprintf("the database %s has compatibility level %d; OPENJSON needs 130", where(c), s.level)).
 			WithNext("ALTER DATABASE " + c.Database + " SET COMPATIBILITY_LEVEL = 140")
+	case s.json != nil:
+		return fault.Wrap(fault.Refused, s.json, "the server of the database "+where(c)+" does not know OPENJSON: "+s.json.Error()).
+			WithNext("use SQL Server 2017 or later")
 	case !s.history:
 		return fault.New(fault.Refused, "the login may not see what names the history of the database "+where(c)).
 			WithNext("GRANT VIEW ANY DATABASE to it: without that, lost commits after a restore would go unnoticed")
@@ -199,6 +193,10 @@ func (s settings) usable(c msdsn.Config) error {
 // migrationPiece bounds one wait for the lock of migrations.
 const migrationPiece = 10 * time.Second
 
+var migrationLock = fmt.Sprintf(`DECLARE @result int;
+EXEC @result = sp_getapplock @Resource = N'tieline migrations', @LockMode = N'Exclusive', @LockOwner = N'Session', @LockTimeout = %d;
+SELECT CAST(@result AS bigint);`, migrationPiece.Milliseconds())
+
 // locked runs f while a session of its own holds an application lock.
 func locked(ctx context.Context, db *sql.DB, f func() error) (err error) {
 	conn, err := db.Conn(ctx)
@@ -206,11 +204,11 @@ func locked(ctx context.Context, db *sql.DB, f func() error) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	for result := int64(lockTimedOut); result == lockTimedOut; {
-		err := conn.QueryRowContext(ctx, `DECLARE @result int;
-EXEC @result = sp_getapplock @Resource = N'tieline migrations', @LockMode = N'Exclusive', @LockOwner = N'Session', @LockTimeout = $1;
-SELECT CAST(@result AS bigint);`, migrationPiece.Milliseconds()).Scan(&result)
-		if err == nil && result < lockTimedOut {
+	for granted := false; !granted; {
+		var result int64
+		began := time.Now()
+		err := conn.QueryRowContext(ctx, migrationLock).Scan(&result)
+		if granted = err == nil && result >= 0; !granted && err == nil && !timedOut(result, time.Since(began), migrationPiece) {
 			err = lockRefused(result)
 		}
 		if err != nil {

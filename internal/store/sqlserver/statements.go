@@ -55,10 +55,12 @@ WHERE connector = $1 AND id <= $5 AND at < (SELECT now FROM clock) - $6 AND ` + 
 	"lock strike": "UPDATE strike SET failures = failures OUTPUT inserted.failures, inserted.until_at, inserted.last_at WHERE name = $1",
 
 	// the ids follow the first, the second the ids
-	"unchanged": `UPDATE alert SET seen = seen
-OUTPUT inserted.id, inserted.seen, CASE WHEN inserted.latest_key IS NULL THEN 0 ELSE 1 END
+	"unchanged": `DECLARE @same TABLE (id char(36) COLLATE Latin1_General_100_BIN2 NOT NULL, seen bigint NOT NULL,
+	latest_key nvarchar(1024) COLLATE Latin1_General_100_BIN2 NULL);
+UPDATE alert SET seen = seen
+OUTPUT inserted.id, inserted.seen, inserted.latest_key INTO @same
 WHERE status = N'closed' AND behind IS NULL AND id IN `,
-	"unchanged order": "\n",
+	"unchanged order": ";\nSELECT id, seen, CASE WHEN latest_key IS NULL THEN 0 ELSE 1 END FROM @same",
 }
 
 var batches = map[string]batch{

@@ -9,21 +9,23 @@ var alertNames = []string{
 // Rows are locked by updating them with what they have: a hint (UPDLOCK) would
 // do for SQL Server itself, but servers that speak its language ignore hints,
 // and an update answers the newest version of the row under
-// READ_COMMITTED_SNAPSHOT too.
+// READ_COMMITTED_SNAPSHOT too. An update that answers rows names its tables with
+// commas: some servers make a JOIN there a sub-select that finds rows by where
+// they lie, and then pass over a row that has moved while they waited for it.
 var (
 	// latestText finds keys by their hash: an index takes 1,700 bytes, a key may
 	// have 2,048; and = does not tell "a" from "a ".
 	latestText = `UPDATE alert SET seen = alert.seen
 OUTPUT ` + of("inserted", alertNames) + `
-FROM input
-JOIN alert ON alert.source = input.source
+FROM input, alert
+WHERE alert.source = input.source
   AND alert.latest_hash = CAST(HASHBYTES('SHA2_256', input.source_key) AS binary(32)) AND alert.latest_key IS NOT NULL
 OPTION (FORCE ORDER, LOOP JOIN)`
 
 	lockAlertsText = `UPDATE alert SET seen = alert.seen
 OUTPUT ` + of("inserted", alertNames) + `
-FROM input
-JOIN alert ON alert.id = input.id
+FROM input, alert
+WHERE alert.id = input.id
 OPTION (FORCE ORDER, LOOP JOIN)`
 )
 

@@ -16,8 +16,8 @@ func of(table string, names []string) string {
 
 var lockLinksText = `UPDATE link SET changed_at = link.changed_at
 OUTPUT @now, ` + of("inserted", linkNames) + `
-FROM input
-JOIN link ON link.alert_id = input.alert_id AND link.connector = input.connector AND link.side = input.side
+FROM input, link
+WHERE link.alert_id = input.alert_id AND link.connector = input.connector AND link.side = input.side
 OPTION (FORCE ORDER, LOOP JOIN)`
 
 const linkColumns = `alert_id, connector, side, stage, ticket, ticket_url, twins, told, delivered, notes_delivered,
