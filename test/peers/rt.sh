@@ -62,6 +62,7 @@ for my $n (qw(connector operator)) {
                 StealTicket WatchAsAdminCc SeeCustomField ModifyCustomField SetInitialCustomField ForwardMessage)) {
     my ($ok, $m) = $u->PrincipalObj->GrantRight(Right => $r, Object => $q); warn "$r: $m\n" unless $ok;
   }
+  if ($n eq 'operator') { my ($ok, $m) = $u->PrincipalObj->GrantRight(Right => 'DeleteTicket', Object => $q); warn "$m\n" unless $ok; }
   for my $r (qw(ManageAuthTokens ModifySelf LoadSavedSearch SeeSelfServicePage)) { $u->PrincipalObj->GrantRight(Right => $r, Object => $RT::System) }
   my $t = RT::AuthToken->new($sys);
   my ($ok, $m, $auth) = $t->Create(Owner => $u->Id, Description => 'throwaway'); ok($ok, $m);
