@@ -4,72 +4,88 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
+	"time"
 
 	"tieline/test/cluster"
 )
 
 // Env is what measurements share: a database server, the built binary and a folder.
 type Env struct {
-	Engine string // "postgres" or "mariadb"
+	Engine string // one of engines
 	Dir    string
 	Binary string
 	Kills  int
+	Scale  float64       // of the numbers of alerts; 1 = as the budgets mean them
+	Rest   time.Duration // of a fleet before its idle load is counted
 
-	script    string
-	url       string // of the server's default database
-	databases int
+	script string // that started the server; "" = nobody did
+	url    string // of the server's own database; "" = the engine needs no server
+	made   []string
 }
 
-// tuning is each engine's, with its default durability.
-var tuning = map[string]struct{ setting, variable string }{
-	"postgres": {"PG_CONF=shared_buffers = 512MB\nmax_wal_size = 4GB", "PG_URL="},
-	"mariadb":  {"MARIADB_CONF=innodb_buffer_pool_size=512M\ninnodb_log_file_size=2G", "MARIADB_URL="},
-}
-
-func newEnv(engine string, kills int) (*Env, error) {
-	tuned, known := tuning[engine]
+// newEnv builds the binary and starts the engine's server, or takes the one that
+// given names.
+func newEnv(engine, given string) (*Env, error) {
+	how, known := engines[engine]
 	if !known {
-		return nil, fmt.Errorf("-engine %s: there is postgres and mariadb", engine)
+		return nil, fmt.Errorf("-engine %s: there is %s", engine, strings.Join(engineNames(), ", "))
 	}
 	dir, err := os.MkdirTemp("", "tieline-bench")
 	if err != nil {
 		return nil, err
 	}
+	e := &Env{Engine: engine, Dir: dir}
 	// The database server runs as a user of its own and must get into the folder.
-	if err := os.Chmod(dir, 0o755); err != nil {
+	if err = os.Chmod(dir, 0o755); err == nil {
+		e.Binary, err = cluster.Build(dir)
+	}
+	switch {
+	case err != nil:
+	case how.script != "":
+		err = e.start(how)
+	case how.given != "":
+		if e.url = given; e.url == "" {
+			err = fmt.Errorf("-engine %s needs a server: name it by -url, or in %s", engine, how.given)
+		}
+	}
+	if err != nil {
+		e.Close()
 		return nil, err
 	}
-	e := &Env{Engine: engine, Dir: dir, Kills: kills}
-	if e.Binary, err = cluster.Build(dir); err != nil {
-		return nil, err
+	return e, nil
+}
+
+func (e *Env) start(how engine) error {
+	var err error
+	if e.script, err = peerScript(how.script); err != nil {
+		return err
 	}
-	if e.script, err = peerScript(engine + ".sh"); err != nil {
-		return nil, err
-	}
-	start := exec.Command(e.script, "start", filepath.Join(dir, engine))
-	start.Env = append(os.Environ(), tuned.setting)
+	start := exec.Command(e.script, "start", e.server())
+	start.Env = append(os.Environ(), how.setting)
 	start.Stderr = os.Stderr
 	out, err := start.Output()
 	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", engine, err)
+		return fmt.Errorf("start %s: %w", e.Engine, err)
 	}
 	lines := bufio.NewScanner(strings.NewReader(string(out)))
 	for lines.Scan() {
-		if value, ok := strings.CutPrefix(lines.Text(), tuned.variable); ok {
+		if value, ok := strings.CutPrefix(lines.Text(), how.variable); ok {
 			e.url = strings.Trim(value, "'")
 		}
 	}
 	if e.url == "" {
-		return nil, fmt.Errorf("the script of %s told no URL:\n%s", engine, out)
+		return fmt.Errorf("the script of %s told no URL:\n%s", e.Engine, out)
 	}
-	return e, nil
+	return nil
 }
+
+// server is the folder of the server that the script started.
+func (e *Env) server() string { return filepath.Join(e.Dir, "server") }
 
 // peerScript finds a script of test/peers from the module's root or from bench.
 func peerScript(name string) (string, error) {
@@ -87,25 +103,57 @@ func peerScript(name string) (string, error) {
 
 // Database makes a new, empty database and returns its URL.
 func (e *Env) Database(ctx context.Context) (string, error) {
-	e.databases++
-	name := fmt.Sprintf("bench%d", e.databases)
-	if e.Engine == "mariadb" {
-		return strings.TrimSuffix(e.url, "tieline") + name, onMariaDB(ctx, e.url, "CREATE DATABASE "+name)
+	name := fmt.Sprintf("tieline_bench%d", len(e.made)+1)
+	e.made = append(e.made, name)
+	if e.url == "" {
+		return "sqlite:" + filepath.Join(e.Dir, name+".db"), nil
 	}
-	conn, err := pgx.Connect(ctx, e.url)
+	if err := e.exec(ctx, e.url, "CREATE DATABASE "+name); err != nil {
+		return "", err
+	}
+	u, err := url.Parse(e.url)
 	if err != nil {
 		return "", err
 	}
-	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name); err != nil {
-		return "", err
+	if e.Engine == "sqlserver" {
+		q := u.Query()
+		q.Set("database", name)
+		u.RawQuery = q.Encode()
+	} else {
+		u.Path = "/" + name
 	}
-	before, after, _ := strings.Cut(e.url, "/tieline?")
-	return before + "/" + name + "?" + after, nil
+	return u.String(), nil
 }
 
-// Close stops the server and removes the folder.
+// exec runs a statement of the benchmark's own on a fresh connection.
+func (e *Env) exec(ctx context.Context, url string, statements ...string) error {
+	db, err := engines[e.Engine].open(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for _, text := range statements {
+		if _, err := db.ExecContext(ctx, text); err != nil {
+			return fmt.Errorf("%s: %w", text, err)
+		}
+	}
+	return nil
+}
+
+// scaled is a number of alerts, made smaller where only the command is tried;
+// whole batches of 500.
+func (e *Env) scaled(alerts int) int { return max(int(float64(alerts)*e.Scale)/1000*1000, 1000) }
+
+// Close stops the server, or removes what was made on somebody else's, and
+// removes the folder. What is left behind harms nobody.
 func (e *Env) Close() {
-	_ = exec.Command(e.script, "destroy", filepath.Join(e.Dir, e.Engine)).Run() // throwaway
+	switch {
+	case e.script != "":
+		_ = exec.Command(e.script, "destroy", e.server()).Run()
+	case e.url != "":
+		for _, name := range e.made {
+			_ = e.exec(context.Background(), e.url, "DROP DATABASE "+name)
+		}
+	}
 	os.RemoveAll(e.Dir)
 }

@@ -17,10 +17,11 @@ import (
 // steady stream of alerts, 100 a second.
 type fleet struct {
 	*cluster.Cluster
-	desk   *cluster.Desk
-	ledger *ledger.Ledger
-	stop   context.CancelFunc
-	fed    chan error
+	database string // its URL
+	desk     *cluster.Desk
+	ledger   *ledger.Ledger
+	stop     context.CancelFunc
+	fed      chan error
 }
 
 const fleetConnector = "bench"
@@ -34,7 +35,7 @@ func newFleet(ctx context.Context, env *Env, name string, servers []string) (*fl
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, err
 	}
-	f := &fleet{ledger: &ledger.Ledger{}, fed: make(chan error, 1)}
+	f := &fleet{database: database, ledger: &ledger.Ledger{}, fed: make(chan error, 1)}
 	if f.desk, err = cluster.NewDesk(f.ledger); err != nil {
 		return nil, err
 	}

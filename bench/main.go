@@ -1,13 +1,16 @@
 // Command bench measures Tieline against the budgets of its design, each figure
 // beside a limit or a peer measured in the same run, and prints one table.
 //
-//	go run ./bench            every measurement (about 15 minutes)
+//	go run ./bench            every measurement (about 20 minutes)
 //	go run ./bench -only intake,drain
 //	go run ./bench -engine mariadb
+//	go run ./bench -engine sqlserver -url 'sqlserver://sa:password@host:1433?database=master'
+//	go run ./bench -scale 0.01 -kills 3 -rest 10s     tries the command
 //
-// It starts a database server of its own with its default durability. What
-// compares with a peer that needs PostgreSQL, and what counts transactions by
-// PostgreSQL's statistics, is measured there alone.
+// It starts a PostgreSQL or MariaDB server of its own with its default
+// durability, makes a SQLite file, or makes databases on the MySQL or SQL Server
+// that is named and removes them in the end. The peer needs PostgreSQL and is
+// measured there alone. How an engine counts its idle load is in engines.go.
 package main
 
 import (
@@ -33,9 +36,8 @@ type Row struct {
 
 // measurement is one named group of rows.
 type measurement struct {
-	name     string
-	run      func(ctx context.Context, env *Env) ([]Row, error)
-	postgres bool // not measured on other engines
+	name string
+	run  func(ctx context.Context, env *Env) ([]Row, error)
 }
 
 func measurements() []measurement {
@@ -45,38 +47,41 @@ func measurements() []measurement {
 		{name: "backlog", run: backlogCost},
 		{name: "latency", run: latency},
 		{name: "start", run: startUp},
-		{name: "idle", run: idleLoad, postgres: true},
 		{name: "failover", run: failoverGaps},
 		{name: "switchover", run: switchoverGaps},
+		{name: "idle", run: idleLoad}, // the last: it ends what a server does by itself
 	}
 }
 
 func main() {
 	only := flag.String("only", "", "comma-separated measurements to run; empty = all")
-	engine := flag.String("engine", "postgres", "database server to measure on: postgres or mariadb")
+	engine := flag.String("engine", "postgres", "database to measure on: "+strings.Join(engineNames(), ", "))
+	server := flag.String("url", "", "server of an engine that is not started here; empty = what the tests' environment variable names")
 	kills := flag.Int("kills", 100, "kills of the failover measurement, and switchovers of the other")
+	scale := flag.Float64("scale", 1, "multiplies the numbers of alerts; less than 1 tries the command and measures nothing")
+	rest := flag.Duration("rest", 3*time.Minute, "how long servers are left alone before their idle load is counted")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *engine, *only, *kills); err != nil {
+	if *server == "" {
+		*server = os.Getenv(engines[*engine].given)
+	}
+	env, err := newEnv(*engine, *server)
+	if err == nil {
+		env.Kills, env.Scale, env.Rest = *kills, *scale, *rest
+		err = run(ctx, env, *only)
+		env.Close()
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, engine, only string, kills int) error {
-	env, err := newEnv(engine, kills)
-	if err != nil {
-		return err
-	}
-	defer env.Close()
+func run(ctx context.Context, env *Env, only string) error {
 	var rows []Row
 	for _, m := range measurements() {
 		if only != "" && !slices.Contains(strings.Split(only, ","), m.name) {
-			continue
-		}
-		if m.postgres && engine != "postgres" {
-			fmt.Fprintf(os.Stderr, "%s is measured on PostgreSQL alone\n", m.name)
 			continue
 		}
 		began := time.Now()
@@ -87,7 +92,7 @@ func run(ctx context.Context, engine, only string, kills int) error {
 		fmt.Fprintf(os.Stderr, "%s took %s\n", m.name, time.Since(began).Round(time.Second))
 		rows = append(rows, got...)
 	}
-	fmt.Printf("%s, ", engine)
+	fmt.Printf("%s, ", env.Engine)
 	print(rows)
 	return nil
 }

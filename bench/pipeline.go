@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"tieline/internal/alert"
 	"tieline/internal/connector"
@@ -23,7 +22,7 @@ import (
 	"tieline/internal/store"
 )
 
-// plant is Tieline's core in this process: the store on PostgreSQL, one
+// plant is Tieline's core in this process: the store, one
 // connector, a lease, and an instant remote that counts. River is measured in
 // the same way: in process, with a worker that counts.
 type plant struct {
@@ -137,7 +136,6 @@ func (p *plant) close() {
 
 // accept takes alerts in by batches of 500 on some connections and returns alerts per second.
 func (p *plant) accept(ctx context.Context, first, alerts, connections int) (float64, error) {
-	const batch = 500
 	route := func(*alert.Alert) []intake.Routing { return []intake.Routing{{Connector: p.name}} }
 	began := time.Now()
 	failed := make(chan error, connections)
@@ -198,23 +196,21 @@ func (p *plant) drain(ctx context.Context, alerts int) (float64, error) {
 
 // intakeRate compares Accept with bare inserts of the same rows, best of three each.
 func intakeRate(ctx context.Context, env *Env) ([]Row, error) {
-	const alerts, connections = 60000, 2
+	const connections = 2
+	alerts := env.scaled(60000)
 	p, err := newPlant(ctx, env)
 	if err != nil {
 		return nil, err
 	}
 	defer p.close()
-	bare, ours, limit := bareInserts, 0.0, 0.0
-	if env.Engine == "mariadb" {
-		bare = bareInsertsMariaDB
-	}
+	ours, limit := 0.0, 0.0
 	for round := range 3 {
 		rate, err := p.accept(ctx, round*alerts, alerts, connections)
 		if err != nil {
 			return nil, err
 		}
 		ours = max(ours, rate)
-		if rate, err = bare(ctx, p.url, alerts, connections); err != nil {
+		if rate, err = bareInserts(ctx, env, alerts, connections); err != nil {
 			return nil, err
 		}
 		limit = max(limit, rate)
@@ -228,7 +224,7 @@ func intakeRate(ctx context.Context, env *Env) ([]Row, error) {
 
 // drainRate compares forwarding to an instant remote with River, best of three each.
 func drainRate(ctx context.Context, env *Env) ([]Row, error) {
-	const alerts = 60000
+	alerts := env.scaled(60000)
 	var ours, river float64
 	for range 3 {
 		rate, err := freshDrain(ctx, env, alerts)
@@ -275,10 +271,10 @@ func freshDrain(ctx context.Context, env *Env, alerts int) (float64, error) {
 // backlogCost measures the cost of an alert while 10^3, 10^5 and 10^6 links are
 // due: the same number is drained each time, the rest stays due.
 func backlogCost(ctx context.Context, env *Env) ([]Row, error) {
-	const drained = 20000
+	drained := env.scaled(20000)
 	var rows []Row
 	var first float64
-	for _, backlog := range []int{1000, 100_000, 1_000_000} {
+	for i, backlog := range []int{1000, env.scaled(100_000), env.scaled(1_000_000)} {
 		p, err := newPlant(ctx, env)
 		if err != nil {
 			return nil, err
@@ -286,7 +282,7 @@ func backlogCost(ctx context.Context, env *Env) ([]Row, error) {
 		if _, err := p.accept(ctx, 0, backlog, 2); err != nil {
 			return nil, err
 		}
-		if err := vacuum(ctx, env.Engine, p.url); err != nil {
+		if err := env.exec(ctx, p.url, engines[env.Engine].tidy...); err != nil {
 			return nil, err
 		}
 		rate, err := p.drain(ctx, min(drained, backlog))
@@ -295,7 +291,7 @@ func backlogCost(ctx context.Context, env *Env) ([]Row, error) {
 			return nil, err
 		}
 		cost := 1e6 / rate
-		if backlog == 100_000 {
+		if i == 1 {
 			first = cost
 		}
 		rows = append(rows, Row{
@@ -304,21 +300,4 @@ func backlogCost(ctx context.Context, env *Env) ([]Row, error) {
 		})
 	}
 	return rows, nil
-}
-
-// vacuum lets the planner know the table, as autovacuum does in time, and writes
-// out what filling it left dirty, so that draining is not charged for it.
-func vacuum(ctx context.Context, engine, url string) error {
-	if engine == "mariadb" {
-		return onMariaDB(ctx, url, "ANALYZE TABLE alert, link")
-	}
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	if _, err = conn.Exec(ctx, "VACUUM ANALYZE"); err == nil {
-		_, err = conn.Exec(ctx, "CHECKPOINT")
-	}
-	return err
 }
