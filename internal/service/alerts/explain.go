@@ -76,6 +76,8 @@ func headline(l store.LinkDetail, a Answer, c circumstances) string {
 		lead = "The source is not told yet: "
 	case a.Standing == Done && l.Ticket == "":
 		return "Sent; the remote system has not told a ticket id yet."
+	case a.Standing == Done && c.away(l):
+		return fmt.Sprintf("Ticket %s is %s.", l.Ticket, l.Heard)
 	case a.Standing == Done:
 		return fmt.Sprintf("Ticket %s shows what the alert says.", l.Ticket)
 	case a.Standing == Skipped && l.Ticket == "":
@@ -142,9 +144,21 @@ func explainSettled(l store.LinkDetail, c circumstances) string {
 		return fmt.Sprintf("The source was told %q, after the ticket's state%s.", l.Told, when)
 	case l.Ticket == "":
 		return fmt.Sprintf("The remote system has revision %d%s; it has not told a ticket id yet.", l.Delivered, when)
+	case c.away(l):
+		return fmt.Sprintf("Ticket %s is %s, as the remote system told; nothing remains to be told to it.", l.Ticket, l.Heard)
 	default:
 		return fmt.Sprintf("Ticket %s shows revision %d, the newest%s.", l.Ticket, l.Delivered, when)
 	}
+}
+
+// away reports whether a link's ticket was merged into another or deleted, as
+// last heard: what its alert says is not to be seen there.
+func (c circumstances) away(l store.LinkDetail) bool {
+	if c.document == nil || l.Heard == "" {
+		return false
+	}
+	class := c.document.StateClass(l.Heard)
+	return class == connector.ClassMerged || class == connector.ClassDeleted
 }
 
 // silence says why the source of an alert was told nothing of its ticket.

@@ -118,6 +118,26 @@ func TestExplainTheWayBack(t *testing.T) {
 	}
 }
 
+// TestExplainATicketThatWentAway: nobody sees there what the alert says.
+func TestExplainATicketThatWentAway(t *testing.T) {
+	doc, err := connector.Parse([]byte("name: desk\nremote: {kind: files, settings: {directory: DIR}}\nsources: [{name: shop, kind: generic}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	about := circumstances{}
+	if about.document, err = connector.Compile(doc); err != nil {
+		t.Fatal(err)
+	}
+	for state, want := range map[string]string{"merged": "Ticket 12 is merged", "deleted": "Ticket 12 is deleted", "open": "Ticket 12 shows"} {
+		l := store.LinkDetail{Link: alert.NewLink(alert.LinkID{Connector: "desk", Alert: uuid.New(), Side: alert.Remote}, 3)}
+		l.Stage, l.Delivered, l.Ticket, l.Heard = alert.Settled, 3, "12", state
+		a := explainLink(l, about)
+		if head := headline(l, a, about); !strings.HasPrefix(a.Text, want) || !strings.HasPrefix(head, want) {
+			t.Errorf("%s: %q, %q", state, a.Text, head)
+		}
+	}
+}
+
 func TestExplainAbsent(t *testing.T) {
 	doc, err := connector.Parse([]byte(`
 name: desk
