@@ -6,6 +6,7 @@ import "time"
 type bid struct {
 	due    time.Duration // by the boot-time clock
 	reason Reason
+	ended  time.Duration // when the holder was seen to end, by the same; 0 = nobody saw it
 }
 
 // bid says when this server may try for a connector's lease; false while it may
@@ -98,11 +99,13 @@ func (k *Knowledge) bidDead(now Instant, l Lease, w *leaseWatch, holder Server) 
 	if !granted || holder.Presence == "" {
 		return bid{}, false
 	}
-	due := max(at, w.seen) + k.timing.Grace
+	b := bid{due: max(at, w.seen) + k.timing.Grace, reason: ReasonPresence, ended: max(at, w.seen)}
 	if !k.seenHeld[holder.Presence] {
-		due = max(due, k.opened+k.timing.Young+k.timing.Grace)
+		b.due = max(b.due, k.opened+k.timing.Young+k.timing.Grace)
+		b.ended = 0
 	}
-	return bid{due: due + k.stagger(now, l.Connector), reason: ReasonPresence}, true
+	b.due += k.stagger(now, l.Connector)
+	return b, true
 }
 
 // take returns the take-over that is due for a connector on the latest reading,
@@ -121,8 +124,12 @@ func (k *Knowledge) take(s *step, c string) (t Take, wantsRead, ok bool) {
 	}
 	set, _ := k.settings(c)
 	l := k.leases[c]
-	return Take{
+	t = Take{
 		Connector: c, Epoch: l.Epoch, Beat: l.Beat, Server: k.self.Server, Boot: k.self.Boot,
 		Promised: set.Length(), Identity: k.group.Identity, Reason: b.reason,
-	}, false, true
+	}
+	if b.ended > 0 {
+		t.Ended = s.now.Boot - b.ended
+	}
+	return t, false, true
 }

@@ -115,6 +115,9 @@ type Take struct {
 	Promised  time.Duration
 	Identity  string // of the database as read in this session; stored with the new epoch
 	Reason    Reason
+	// Ended is how long ago the former holder's process was seen to end, by this
+	// server's clock; 0 = nobody here saw it. For the history alone.
+	Ended time.Duration
 }
 
 // Release ends a term of ours and names who should be next.

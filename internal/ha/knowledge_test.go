@@ -279,6 +279,26 @@ func TestL4GrantIsForgottenWithTheSession(t *testing.T) {
 	}
 }
 
+func TestTakeOverTellsHowLongAgoTheEndWasSeen(t *testing.T) {
+	d := newDesk(t, standard)
+	d.holds("b")
+	d.ask()
+	d.k.SeenHeld("b-p")
+	d.k.Granted(d.now, "b-p")
+	began := d.now.Boot
+	take := until[Take](d, time.Minute)
+	if waited := d.now.Boot - began; take.Reason != ReasonPresence || take.Ended != waited || waited < DefaultTiming().Grace {
+		t.Errorf("the end was seen %v before the take-over, which tells %v (%s)", waited, take.Ended, take.Reason)
+	}
+	// What is only concluded was not seen.
+	d = newDesk(t, standard)
+	d.holds("b")
+	d.ask()
+	if take := until[Take](d, 5*time.Minute); take.Reason != ReasonSilence || take.Ended != 0 {
+		t.Errorf("a take-over because of %s tells that it saw the end %v ago", take.Reason, take.Ended)
+	}
+}
+
 func TestL7HoldDown(t *testing.T) {
 	type change struct {
 		after  time.Duration

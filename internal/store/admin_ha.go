@@ -38,7 +38,7 @@ func (db *DB) AvailabilityHistory(ctx context.Context, connector string, limit i
 		events = append(events, e)
 		return err
 	}, `SELECT id, connector, epoch, at, from_server, to_server, reason, who FROM availability_event
-		WHERE connector = $1 OR $1 = ''`+db.first("id DESC", "$2"), connector, min(max(limit, 1), 1000))
+		WHERE (connector = $1 OR $1 = '')`+noSigns+db.first("id DESC", "$2"), connector, min(max(limit, 1), 1000))
 	return events, db.explain(err, "read the availability history")
 }
 

@@ -156,6 +156,13 @@ ON CONFLICT (name) DO UPDATE SET address = excluded.address, boot = excluded.boo
 	beat = CASE WHEN server.boot = excluded.boot THEN server.beat ELSE 0 END,
 	heartbeat_at = CASE WHEN server.boot = excluded.boot THEN server.heartbeat_at ELSE excluded.heartbeat_at END`
 
+// heardText notes, before the row forgets it, until when the server's former
+// process was heard, for each connector whose lease still names that process.
+const heardText = `
+INSERT INTO availability_event (connector, epoch, at, from_server, to_server, reason, who)
+SELECT l.connector, l.epoch, s.heartbeat_at, l.server, '', '` + engine.LastHeard + `', ''
+FROM lease l JOIN server s ON s.name = l.server AND s.boot = l.boot WHERE s.name = $1 AND s.boot <> $2`
+
 // enter is Join's transaction.
 func (db *DB) enter(ctx context.Context, tx *sql.Tx, j Join, earlier process) error {
 	if err := db.enterGroup(ctx, tx, j); err != nil {
@@ -179,6 +186,9 @@ func (db *DB) enter(ctx context.Context, tx *sql.Tx, j Join, earlier process) er
 		if err := db.checkAloneInGroup(ctx, tx, j); err != nil {
 			return err
 		}
+	}
+	if _, err := tx.ExecContext(ctx, heardText, j.Server, j.Boot); err != nil {
+		return err
 	}
 	_, err = tx.ExecContext(ctx, db.statements.joinServer,
 		j.Server, j.Address, j.Boot, j.Version, j.Promised.Microseconds(), oneIf(j.HighAvailability))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"tieline/internal/store/engine"
 )
 
 // HistoryQuery says which part of a history a person wants to see, the newest
@@ -14,6 +16,7 @@ type HistoryQuery struct {
 	Before    time.Time // earlier than that
 	Limit     int       // 1 to 1000; 0 = 100
 	Texts     bool      // documents with their text
+	Signs     bool      // events with those that tell until when a former Active lived
 }
 
 // bounds are the query's times and limit as statements take them.
@@ -31,9 +34,22 @@ func (q HistoryQuery) bounds() (since, before int64, limit int) {
 	return since, before, min(max(limit, 1), 1000)
 }
 
+// Reasons of events that only tell until when a former Active lived: the Active
+// under the event's epoch.
+const (
+	LastHeard  = engine.LastHeard  // it sent its last heartbeat then
+	SeenEnding = engine.SeenEnding // its process was seen to end then
+)
+
+const noSigns = " AND reason NOT IN ('" + LastHeard + "', '" + SeenEnding + "')"
+
 // AvailabilityEvents returns changes of who is Active and of who may be, newest first.
 func (db *DB) AvailabilityEvents(ctx context.Context, q HistoryQuery) ([]AvailabilityEvent, error) {
 	since, before, limit := q.bounds()
+	which := ""
+	if !q.Signs {
+		which = noSigns
+	}
 	var events []AvailabilityEvent
 	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
 		var e AvailabilityEvent
@@ -43,7 +59,7 @@ func (db *DB) AvailabilityEvents(ctx context.Context, q HistoryQuery) ([]Availab
 		events = append(events, e)
 		return err
 	}, `SELECT id, connector, epoch, at, from_server, to_server, reason, who FROM availability_event
-		WHERE (connector = $1 OR $1 = '') AND at >= $2 AND at < $3`+db.first("id DESC", "$4"), q.Connector, since, before, limit)
+		WHERE (connector = $1 OR $1 = '') AND at >= $2 AND at < $3`+which+db.first("id DESC", "$4"), q.Connector, since, before, limit)
 	return events, db.explain(err, "read the availability history")
 }
 

@@ -108,8 +108,10 @@ SELECT json_build_object(
 FROM p, tick`
 
 // takeQuery is ha.Lease.Taken, a compare-and-swap on epoch and beat (rule L6),
-// with its event and its wake-up. A server that was removed takes nothing. The event's former holder is the snapshot's, which is the
-// row's: the row must still show the epoch and beat that were asked for.
+// with its events and its wake-up; $9 is how long ago the former holder was seen
+// ending, 0 = it was not. A server that was removed takes nothing. The events'
+// former holder is the snapshot's, which is the row's: the row must still show the
+// epoch and beat that were asked for.
 const takeQuery = `
 WITH took AS (
 	UPDATE lease SET epoch = epoch + 1, beat = 0, server = $4, boot = $5, promised = $6, identity = $7, successor = '',
@@ -118,6 +120,12 @@ WITH took AS (
 	  AND EXISTS (SELECT FROM server s JOIN membership m ON m.server = s.name
 		WHERE s.name = $4 AND s.boot = $5 AND m.connector = $1)
 	RETURNING *
+),
+sign AS (
+	INSERT INTO availability_event (connector, epoch, at, from_server, to_server, reason, who)
+	SELECT l.connector, l.epoch, CASE WHEN $9::bigint > 0 THEN t.since - $9::bigint ELSE s.heartbeat_at END, l.server, '',
+		CASE WHEN $9::bigint > 0 THEN '` + engine.SeenEnding + `' ELSE '` + engine.LastHeard + `' END, ''
+	FROM took t JOIN lease l ON l.connector = t.connector JOIN server s ON s.name = l.server AND s.boot = l.boot
 ),
 noted AS (
 	INSERT INTO availability_event (connector, epoch, at, from_server, to_server, reason, who)

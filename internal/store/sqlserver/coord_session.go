@@ -143,7 +143,7 @@ func (s *session) reading(ctx context.Context, text string, args ...any) (coord.
 
 func (s *session) Take(ctx context.Context, t ha.Take) (ha.Lease, error) {
 	epoch, wish, err := s.swap(ctx, takeText, t.Connector, t.Epoch, t.Beat, t.Server, t.Boot, coord.Micros(t.Promised),
-		t.Identity, string(t.Reason))
+		t.Identity, string(t.Reason), coord.Micros(t.Ended))
 	if err != nil {
 		return ha.Lease{}, wrapSwap("take the lease over", err)
 	}

@@ -1,5 +1,7 @@
 package sqlserver
 
+import "tieline/internal/store/engine"
+
 // groupTexts are the statements that read the group.
 type groupTexts struct {
 	query string // answers the JSON object alone
@@ -94,11 +96,17 @@ const (
 )
 
 // takeText is ha.Lease.Taken, a compare-and-swap on epoch and beat (rule L6), with
-// its event. A server that was removed takes nothing.
+// its events: until when the former holder lived ($9 is how long ago it was seen
+// ending, 0 = it was not), and the change. A server that was removed takes nothing.
 const takeText = prologue + swapBegin + `UPDATE lease SET wish = wish
 WHERE connector = $1 AND epoch = $2 AND beat = $3 AND [identity] IN (N'', $7)
   AND EXISTS (SELECT 1 FROM server AS s JOIN membership AS m ON m.server = s.name
 	WHERE s.name = $4 AND s.boot = $5 AND m.connector = $1)` + swapWas + `SELECT @was = server FROM lease WHERE connector = $1;
+INSERT INTO availability_event (connector, epoch, at, from_server, to_server, reason, who)
+SELECT lease.connector, lease.epoch, CASE WHEN $9 > 0 THEN @now - $9 ELSE former.heartbeat_at END, lease.server, N'',
+	CASE WHEN $9 > 0 THEN N'` + engine.SeenEnding + `' ELSE N'` + engine.LastHeard + `' END, N''
+FROM lease JOIN server AS former ON former.name = lease.server AND former.boot = lease.boot
+WHERE lease.connector = $1 AND @locked = 1;
 UPDATE lease SET epoch = epoch + 1, beat = 0, server = $4, boot = $5, promised = $6, [identity] = $7, successor = N'',
 	wish = CASE WHEN wish = $4 THEN N'' ELSE wish END, since = @now
 WHERE connector = $1 AND epoch = $2 AND beat = $3 AND @locked = 1;
