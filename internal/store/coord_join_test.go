@@ -124,7 +124,7 @@ func TestJoinWithoutPresenceTrustsHeartbeats(t *testing.T) {
 		_ = s.Close()
 		twin := joining("north")
 		twin.Boot = "twin-boot"
-		refused(t, "a second process, no presence", db.Join(t.Context(), twin), fault.Refused, "north", "try again in")
+		refused(t, "a second process, no presence", db.Join(t.Context(), twin), fault.Refused, "north", "its name is free in")
 		run(t, db, "UPDATE server SET heartbeat_at = heartbeat_at - promised")
 		if err := db.Join(t.Context(), twin); err != nil {
 			t.Errorf("join after its promised length: %v", err)
