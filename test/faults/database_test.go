@@ -3,6 +3,7 @@ package faults
 import (
 	"database/sql"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -15,15 +16,47 @@ import (
 
 	"tieline/internal/ha"
 	"tieline/internal/store/mysql"
+	"tieline/internal/store/sqlserver"
 )
 
-// database is the database server of one test.
+// database is the database server of one test: its own, or a database of its own
+// on a server that somebody else runs.
 type database struct {
 	t      *testing.T
-	kind   string // "postgres" or "mariadb"
+	kind   string // "postgres", "mariadb", "mysql" or "sqlserver"
 	dir    string
-	script string
+	script string // "" = somebody else's
 	url    *url.URL
+}
+
+// givenDatabase is a database on somebody else's server.
+func givenDatabase(t *testing.T, kind, text string) *database {
+	t.Helper()
+	u, err := url.Parse(text)
+	if err != nil {
+		t.Fatalf("the URL of the %s server cannot be read", kind)
+	}
+	return &database{t: t, kind: kind, url: u}
+}
+
+// address is where the server listens, with its port.
+func (d *database) address() string {
+	if d.url.Port() != "" {
+		return d.url.Host
+	}
+	port := map[string]string{"postgres": "5432", "mariadb": "3306", "mysql": "3306", "sqlserver": "1433"}[d.kind]
+	return net.JoinHostPort(d.url.Hostname(), port)
+}
+
+// through is the URL of the same database by way of a proxy's address.
+func (d *database) through(address string) string {
+	u := *d.url
+	if q := u.Query(); d.kind == "sqlserver" && !q.Has("hostNameInCertificate") {
+		q.Set("hostNameInCertificate", u.Hostname())
+		u.RawQuery = q.Encode()
+	}
+	u.Host = address
+	return u.String()
 }
 
 // startDatabase starts a server by its script, which tells its URL in a variable.
@@ -73,9 +106,12 @@ func (r *rig) open() *sql.DB {
 	r.t.Helper()
 	var db *sql.DB
 	var err error
-	if r.db.kind == "mariadb" {
+	switch r.db.kind {
+	case "mariadb", "mysql":
 		db, err = mysql.OpenRaw(r.ctx, r.db.url.String())
-	} else {
+	case "sqlserver":
+		db, err = sqlserver.OpenDB(r.db.url.String())
+	default:
 		db, err = sql.Open("pgx", r.db.url.String())
 	}
 	r.must(err)
@@ -125,8 +161,12 @@ func (r *rig) terminatePresence() int {
 		r.must(err)
 		return int(n)
 	}
+	holders := `SELECT DISTINCT IS_USED_LOCK(CONCAT('tieline-', presence)) FROM server WHERE presence <> ''`
+	if r.db.kind == "sqlserver" {
+		holders = `SELECT session_id FROM sys.dm_exec_sessions WHERE program_name LIKE 'tieline coordination %' AND database_id = DB_ID()`
+	}
 	var ids []int64
-	rows, err := db.QueryContext(r.ctx, `SELECT DISTINCT IS_USED_LOCK(CONCAT('tieline-', presence)) FROM server WHERE presence <> ''`)
+	rows, err := db.QueryContext(r.ctx, holders)
 	r.must(err)
 	for rows.Next() {
 		var id sql.NullInt64

@@ -19,7 +19,10 @@ func activeKilled(r *rig) {
 	r.under(func(int) {
 		dead := r.active()
 		dead.Kill()
-		r.other(dead)
+		at := time.Now()
+		next := r.other(dead)
+		// Its first send may be later: what is due may all be claims of the dead one.
+		r.t.Logf("%s Active %s after the death of %s", next.Name, time.Since(at).Round(time.Millisecond), dead.Name)
 		r.must(dead.Start())
 		r.must(dead.WaitReady(r.ctx))
 	})

@@ -97,21 +97,24 @@ func onMariaDB(t *testing.T) *rig { return onServer(t, "mariadb", "MARIADB_URL")
 func onServer(t *testing.T, kind, variable string) *rig {
 	r := newRig(t)
 	r.db = startDatabase(t, kind, variable)
+	r.startBehindProxies()
+	return r
+}
+
+// startBehindProxies starts three servers, each of which reaches the database
+// through a proxy of its own.
+func (r *rig) startBehindProxies() {
+	r.t.Helper()
 	names := []string{"s1", "s2", "s3"}
 	for _, name := range names {
-		proxy, err := cluster.NewProxy(name, r.db.url.Host)
+		proxy, err := cluster.NewProxy(name, r.db.address())
 		if err != nil {
-			t.Fatal(err)
+			r.t.Fatal(err)
 		}
 		r.proxies[name] = proxy
-		t.Cleanup(proxy.Close)
+		r.t.Cleanup(proxy.Close)
 	}
-	r.start(names, func(name string) string {
-		u := *r.db.url
-		u.Host = r.proxies[name].Addr
-		return u.String()
-	})
-	return r
+	r.start(names, func(name string) string { return r.db.through(r.proxies[name].Addr) })
 }
 
 // onSQLite starts the servers on one SQLite file.

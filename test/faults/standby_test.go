@@ -1,9 +1,13 @@
 package faults
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"tieline/test/cluster"
 )
 
 // TestPrimaryFailsOver kills the primary of PostgreSQL under load and promotes
@@ -43,6 +47,127 @@ func TestPrimaryFailsOver(t *testing.T) {
 	history, err := r.Run(r.ctx, "ha", "history", connectorName)
 	if err != nil || !strings.Contains(history, "database changed") {
 		t.Errorf("the history does not tell of the failover: %v\n%s", err, history)
+	}
+}
+
+// TestLaggingStandbyIsPromoted loses commits: the primary dies while its
+// asynchronous standby has not received for seconds. What the standby has is sent
+// once and goes on; what was lost is lost until its source tells it again, which
+// is a new alert then. Tieline says so: in the log, in the history, in db check.
+func TestLaggingStandbyIsPromoted(t *testing.T) {
+	r := newRig(t)
+	r.db = startDatabase(t, "postgres", "PG_URL")
+	standby := r.db.standby(t)
+	both := *r.db.url
+	both.Host += "," + standby.url.Host
+	q := both.Query()
+	q.Set("target_session_attrs", "read-write")
+	both.RawQuery = q.Encode()
+	r.start([]string{"s1", "s2", "s3"}, func(string) string { return both.String() })
+
+	const each = 40
+	r.feed(0, each)
+	r.deliverAll()
+	r.sever(standby)
+	r.feed(each, each)
+	r.deliverAll()
+	r.pause(3 * polling) // heartbeats are lost as well
+	r.db.run("kill")
+	standby.run("promote")
+	r.db = standby
+	r.active()
+	r.feed(2*each, each)
+	r.deliverAll()
+	r.pause(3 * time.Second)
+
+	lost := func(name string) bool {
+		return name >= fmt.Sprintf("%s-%06d", connectorName, each) && name < fmt.Sprintf("%s-%06d", connectorName, 2*each)
+	}
+	report := r.ledger.Audit()
+	for _, name := range slices.Concat(report.Lost, report.Doubled, report.OutOfOrder) {
+		if !lost(name) {
+			t.Errorf("%s was kept by the standby, and was lost, doubled or sent out of order", name)
+		}
+	}
+	// The source repeats what it still sees: each is one more ticket, in the end.
+	before := len(report.Doubled)
+	r.feed(each, each)
+	for {
+		report = r.ledger.Audit()
+		if len(report.Doubled) == before+each {
+			break
+		}
+		if r.ctx.Err() != nil {
+			t.Fatalf("%d of %d alerts that were lost came again", len(report.Doubled)-before, each)
+		}
+		r.pause(50 * time.Millisecond)
+	}
+	r.checkEpochs()
+	r.saysThatCommitsWereLost()
+}
+
+// feed has alerts accepted, by whichever server takes them.
+func (r *rig) feed(first, count int) {
+	r.t.Helper()
+	feeder := &cluster.Feeder{
+		Cluster: r.Cluster, Source: connectorName, Ledger: r.ledger, First: first, Alerts: first + count, Batch: 10, Workers: 2,
+	}
+	r.must(feeder.Run(r.ctx))
+}
+
+// deliverAll waits until the remote shows everything promised.
+func (r *rig) deliverAll() {
+	r.t.Helper()
+	for c := r.ledger.Counts(); c.Delivered < c.Alerts; c = r.ledger.Counts() {
+		if r.ctx.Err() != nil {
+			r.t.Fatalf("in time only %d of %d alerts came to rest", c.Delivered, c.Alerts)
+		}
+		r.pause(50 * time.Millisecond)
+	}
+}
+
+// sever lets the standby catch up, and receive nothing from then on.
+func (r *rig) sever(standby *database) {
+	r.t.Helper()
+	primary := r.open()
+	defer primary.Close()
+	behind := (&rig{t: r.t, ctx: r.ctx, db: standby}).open()
+	defer behind.Close()
+	wait := func(what, query string) {
+		for ok := false; !ok; r.pause(50 * time.Millisecond) {
+			if r.ctx.Err() != nil {
+				r.t.Fatalf("the standby does not %s", what)
+			}
+			r.must(primary.QueryRowContext(r.ctx, query).Scan(&ok))
+		}
+	}
+	wait("catch up", "SELECT count(*) > 0 FROM pg_stat_replication WHERE replay_lsn = pg_current_wal_lsn()")
+	for _, text := range []string{"ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"} {
+		_, err := behind.ExecContext(r.ctx, text)
+		r.must(err)
+	}
+	wait("stop receiving", "SELECT count(*) = 0 FROM pg_stat_replication")
+}
+
+// saysThatCommitsWereLost looks where an operator would: log, history and db check.
+func (r *rig) saysThatCommitsWereLost() {
+	r.t.Helper()
+	logs := ""
+	for _, s := range r.Servers {
+		logs += s.LogTail(1 << 20)
+	}
+	for _, words := range []string{"the database lost confirmed commits", "every link of the connector is in doubt"} {
+		if !strings.Contains(logs, words) {
+			r.t.Errorf("no server's log says %q", words)
+		}
+	}
+	history, err := r.Run(r.ctx, "ha", "history", connectorName)
+	if err != nil || !strings.Contains(history, "database changed") {
+		r.t.Errorf("the history does not tell of the failover: %v\n%s", err, history)
+	}
+	check, _ := r.Run(r.ctx, "db", "check") // fsync is off, which it complains about
+	if !strings.Contains(check, "changed at") {
+		r.t.Errorf("db check does not tell when the history changed:\n%s", check)
 	}
 }
 
