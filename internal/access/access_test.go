@@ -332,7 +332,7 @@ func TestTokensEndWithTheirMaker(t *testing.T) {
 	if all, err := s.Tokens(t.Context()); err != nil || len(all) != 2 || all[0].Role != access.Admin || all[0].Effective() != access.Viewer {
 		t.Errorf("the list has %+v: %v", all, err)
 	}
-	if err := s.RemoveAccount(t.Context(), "ann"); err != nil {
+	if err := s.RemoveAccount(t.Context(), "ann", 0); err != nil {
 		t.Fatal(err)
 	}
 	check("without ann", "", access.Operator)

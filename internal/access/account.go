@@ -152,10 +152,11 @@ func (s *Service) ChangeOwnPassword(ctx context.Context, name, present, password
 }
 
 // RemoveAccount removes an account, and ends its sessions and the API tokens it
-// made. The error is
-// fault.NotFound, or fault.Refused for the last administrator with a password.
-func (s *Service) RemoveAccount(ctx context.Context, name string) error {
-	return s.store.RemoveAccount(ctx, strings.ToLower(name))
+// made. base is the
+// generation it was decided on; 0 = any. The error is fault.NotFound, fault.Conflict
+// when it is of another generation by now, or fault.Refused for the last administrator with a password.
+func (s *Service) RemoveAccount(ctx context.Context, name string, base int64) error {
+	return s.store.RemoveAccount(ctx, strings.ToLower(name), base)
 }
 
 // EndSessions signs an account out everywhere and returns how many sessions ended.

@@ -22,7 +22,7 @@ type Accounts interface {
 	ChangeAccount(ctx context.Context, name string, c AccountChange) (Account, error)
 	// RemoveAccount removes one with its sessions and the API tokens it made;
 	// fault.Refused likewise.
-	RemoveAccount(ctx context.Context, name string) error
+	RemoveAccount(ctx context.Context, name string, base int64) error
 	// UpgradePassword replaces a hash by another of the same password, if it is
 	// still the one; the sessions go on.
 	UpgradePassword(ctx context.Context, name string, old, hash secret.String) error

@@ -68,6 +68,11 @@ type changeAccount struct {
 	}
 }
 
+type removeAccount struct {
+	Name string `path:"name" maxLength:"100" example:"ann"`
+	IfMatch
+}
+
 type endedSessions struct {
 	Body struct {
 		Ended int `json:"ended" doc:"How many sessions were ended"`
@@ -134,9 +139,13 @@ func registerAccounts(a *API, s *access.Service) {
 func registerAccountEnds(a *API, s *access.Service, tags []string) {
 	Register(a, huma.Operation{
 		OperationID: "remove-account", Method: http.MethodDelete, Path: "/accounts/{name}", Tags: tags,
-		Summary: "Remove an account; ends its sessions and the API tokens it made", Errors: []int{http.StatusNotFound, http.StatusConflict},
-	}, access.Administer, func(ctx context.Context, in *accountPath) (*nothing, error) {
-		return nil, s.RemoveAccount(ctx, in.Name)
+		Summary: "Remove an account; ends its sessions and the API tokens it made", Errors: append([]int{http.StatusNotFound}, Precondition...),
+	}, access.Administer, func(ctx context.Context, in *removeAccount) (*nothing, error) {
+		base, err := in.Version()
+		if err != nil {
+			return nil, err
+		}
+		return nil, Stale(s.RemoveAccount(ctx, in.Name, base))
 	})
 	Register(a, huma.Operation{
 		OperationID: "end-sessions", Method: http.MethodDelete, Path: "/accounts/{name}/sessions", Tags: tags,

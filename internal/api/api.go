@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -99,7 +100,12 @@ func Register[I, O any](a *API, op huma.Operation, needs access.Permission, hand
 	checkInput(reflect.TypeFor[I](), op.OperationID)
 	op.Extensions = map[string]any{"x-permission": needs.String()}
 	op.Security = []map[string][]string{{"token": {}}, {"session": {}}}
-	op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable)
+	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable)
+	if _, takes := reflect.TypeFor[I]().FieldByName("Body"); takes {
+		op.Errors = append(op.Errors, http.StatusRequestEntityTooLarge)
+	}
+	slices.Sort(op.Errors)
+	op.Errors = slices.Compact(op.Errors)
 	a.adding = guard.Route{Needs: needs, Action: op.OperationID, Body: max(op.MaxBodyBytes, guard.MaxBody)}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)

@@ -51,5 +51,7 @@ func Stale(err error) error {
 }
 
 func status(code int, detail, next string) error {
-	return &guard.ProblemDetails{Type: "about:blank", Title: http.StatusText(code), Status: code, Detail: detail, Next: next}
+	p := guard.NewProblem(code, detail)
+	p.Next = next
+	return p
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -20,7 +19,7 @@ func init() {
 
 // newProblem leaves out the values that the library would repeat: one may be a password.
 func newProblem(status int, detail string, errs ...error) huma.StatusError {
-	p := &guard.ProblemDetails{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail}
+	p := guard.NewProblem(status, detail)
 	for _, err := range errs {
 		var d huma.ErrorDetailer
 		switch {

@@ -95,15 +95,16 @@ func (c *Console) awayHandler() http.Handler {
 		}
 	}
 	mux.HandleFunc("GET /healthz", c.healthz)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		for name, value := range guard.Headers() {
-			w.Header().Set(name, value)
-		}
-		err := fault.New(fault.Unavailable, "the database "+c.app.cfg.DatabaseText()+" does not answer")
-		err.After = 2 * time.Second
-		c.away.Fail(w, r, err)
-	})
-	return mux
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { c.away.Fail(w, r, c.noDatabase()) })
+	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) { guard.WriteProblem(w, c.noDatabase()) })
+	return guard.New(guard.Config{URL: c.app.cfg.Console.URL, Page: c.away.Fail}).Around(mux)
+}
+
+func (c *Console) noDatabase() error {
+	err := fault.New(fault.Unavailable, "the database "+c.app.cfg.DatabaseText()+" does not answer").
+		WithNext("Try again in some seconds: the console goes on by itself when it does.")
+	err.After = 2 * time.Second
+	return err
 }
 
 func (c *Console) healthz(w http.ResponseWriter, _ *http.Request) {
@@ -132,7 +133,7 @@ func (c *Console) open(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", c.healthz)
 	a.web.mount(mux)
-	c.serve(mux)
+	c.serve(a.web.guard.Around(mux))
 	a.log.Info("the console shows", "address", a.Addr(), "database", a.cfg.DatabaseText())
 	c.welcome <- c.text()
 	return nil

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -10,6 +11,8 @@ import (
 
 	"tieline/internal/access"
 	"tieline/internal/access/guard"
+	"tieline/internal/config"
+	"tieline/internal/secret"
 )
 
 // answered sends a request to the whole of the console and the API and checks
@@ -177,6 +180,66 @@ func TestTooMuch(t *testing.T) {
 		if *reached {
 			t.Errorf("%s: its handler was reached", route.Pattern)
 			*reached = false
+		}
+	}
+}
+
+// TestEveryAnswerOfAServer: what is no page and no operation has the headers too.
+func TestEveryAnswerOfAServer(t *testing.T) {
+	a := start(t, settings(t.TempDir(), "one"))
+	for _, c := range []struct {
+		method, path string
+		want         int
+	}{
+		{"GET", "/healthz", 200}, {"GET", "/readyz", 200}, {"GET", "/metrics", 200}, {"GET", "/active/none", 404}, {"DELETE", "/healthz", 405},
+		{"GET", "/v1/sources/none", 405}, {"GET", "/no/such", 404}, {"POST", "/sign-out", 401}, {"GET", "/assets/none.css", 404},
+		{"GET", "/api/v1/me", 401}, {"BREW", "/api/v1/me", 405}, {"GET", "/api/v1/me?x=%00", 400},
+	} {
+		resp := call(t, c.method, "http://"+a.Addr()+c.path, "none", "")
+		if resp.StatusCode != c.want {
+			t.Errorf("%s %s: %d, not %d", c.method, c.path, resp.StatusCode, c.want)
+		}
+		for name, want := range guard.Headers() {
+			if got := resp.Header.Get(name); got != want {
+				t.Errorf("%s %s: the header %s is %q", c.method, c.path, name, got)
+			}
+		}
+	}
+}
+
+// TestConsoleBeforeItsDatabase: until the database answers for the first time, a
+// console says so, to programs as to people.
+func TestConsoleBeforeItsDatabase(t *testing.T) {
+	cfg := config.Default()
+	cfg.Listen, cfg.Database.URL = "127.0.0.1:0", secret.New("postgres://nobody@127.0.0.1:1/none")
+	c := NewConsole(Options{Config: cfg})
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Stop(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, p := range []struct {
+		method, path, kind string
+		want               int
+	}{
+		{"GET", "/", "text/html; charset=utf-8", 503}, {"GET", "/sign-in", "text/html; charset=utf-8", 503}, {"POST", "/sign-in", "text/html; charset=utf-8", 503},
+		{"GET", "/api/v1/connectors", "application/problem+json", 503}, {"DELETE", "/api/v1/x", "application/problem+json", 503},
+		{"GET", "/healthz", "application/json", 200},
+	} {
+		resp := call(t, p.method, "http://"+c.Addr()+p.path, "none", "")
+		if resp.StatusCode != p.want || resp.Header.Get("Content-Type") != p.kind {
+			t.Errorf("%s %s: %d as %q", p.method, p.path, resp.StatusCode, resp.Header.Get("Content-Type"))
+		}
+		for name, want := range guard.Headers() {
+			if got := resp.Header.Get(name); got != want {
+				t.Errorf("%s %s: the header %s is %q", p.method, p.path, name, got)
+			}
+		}
+		if p.want == 503 && resp.Header.Get("Retry-After") == "" {
+			t.Errorf("%s %s does not say when to try again", p.method, p.path)
 		}
 	}
 }

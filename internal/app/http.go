@@ -43,7 +43,7 @@ func (a *App) routes() http.Handler {
 	mux.Handle(nudge.Pattern, nudge.Handler(a.group.NudgeKey, a.db.Nudged))
 	mux.HandleFunc("POST /v1/connectors/{connector}/reconcile", a.administrator(a.reconcile))
 	a.web.mount(mux)
-	return mux
+	return a.web.guard.Around(mux)
 }
 
 func (a *App) newServer() *http.Server {

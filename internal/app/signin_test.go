@@ -318,9 +318,11 @@ func TestAccountsByAPI(t *testing.T) {
 	if changed.Header.Get("ETag") == etag {
 		t.Error("a change kept the ETag")
 	}
-	do(409, "DELETE", "/accounts/ann", "")
+	do(428, "DELETE", "/accounts/ann", "")
+	do(412, "DELETE", "/accounts/bob", "", "If-Match", etag)
+	do(409, "DELETE", "/accounts/ann", "", "If-Match", "*")
 	do(404, "GET", "/accounts/nobody", "")
-	do(204, "DELETE", "/accounts/bob", "")
+	do(204, "DELETE", "/accounts/bob", "", "If-Match", changed.Header.Get("ETag"))
 	first, page := do(200, "GET", "/audit?limit=2&outcome=failed", "")
 	if strings.Count(page, `"id":`) != 2 || strings.Contains(page, password) || strings.Contains(page, "hunter2") {
 		t.Errorf("the audit's page is %s", page)

@@ -53,14 +53,6 @@ func (c *command) audited(cmd *cobra.Command, db *store.DB, args []string, run f
 	return failed
 }
 
-// audit records the use of a verb that was run without audited.
-func (c *command) audit(cmd *cobra.Command, db *store.DB, args []string, remarks *access.Remarks, failed error) error {
-	return c.audited(cmd, db, args, func(cmd *cobra.Command, _ *store.DB, _ []string) error {
-		access.Remark(cmd.Context(), "%s", remarks)
-		return failed
-	})
-}
-
 // why is what the audit says of a verb that failed.
 func why(err error) string {
 	var quiet exitCode

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tieline/internal/access"
 	"tieline/internal/app"
 	"tieline/internal/config"
 	"tieline/internal/fault"
@@ -241,9 +240,7 @@ func (c *command) withDB(run func(cmd *cobra.Command, db *store.DB, args []strin
 			return err
 		}
 		defer db.Close()
-		ctx, remarks := access.WithRemarks(cmd.Context())
-		cmd.SetContext(ctx)
-		return c.audit(cmd, db, args, remarks, run(cmd, db, args))
+		return c.audited(cmd, db, args, run)
 	}
 }
 

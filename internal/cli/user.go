@@ -178,7 +178,7 @@ func newUserRemove(c *command) *cobra.Command {
 		Example: "  tieline user remove bob",
 		Args:    args(cobra.ExactArgs(1)), ValidArgsFunction: c.names(0, userNames),
 		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, args []string) error {
-			if err := access.New(db, "", nil).RemoveAccount(cmd.Context(), args[0]); err != nil {
+			if err := access.New(db, "", nil).RemoveAccount(cmd.Context(), args[0], 0); err != nil {
 				return err
 			}
 			c.say("Removed %s.", args[0])

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"tieline/internal/access"
 	"tieline/internal/store"
 )
@@ -117,5 +119,55 @@ func TestChangesAreAudited(t *testing.T) {
 	}
 	if all[0].Detail != "as admin" || all[1].Detail == "" || all[2].Detail != "version 1 of connector desk" {
 		t.Errorf("details %q, %q and %q", all[0].Detail, all[1].Detail, all[2].Detail)
+	}
+}
+
+// TestNoVerbWithoutItsEntry: a verb's audit entry is there before it does
+// anything, stays where the process ends in between, and tells what changed nothing.
+func TestNoVerbWithoutItsEntry(t *testing.T) {
+	s := newSite(t)
+	s.ok("db", "migrate")
+	db := s.store()
+	c := &command{Streams: Streams{Env: s.lookup}}
+	cmd := newUserRemove(c)
+	cmd.SetContext(t.Context())
+	newest := func() access.Entry {
+		t.Helper()
+		all, err := db.Entries(t.Context(), access.Query{Limit: 1})
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%d entries: %v", len(all), err)
+		}
+		return all[0]
+	}
+	var during access.Entry
+	err := c.audited(cmd, db, []string{"bob"}, func(*cobra.Command, *store.DB, []string) error {
+		during = newest()
+		return nil
+	})
+	if err != nil || during.Outcome != access.Begun || during.Action != "remove" || during.Target != "bob" || during.Who != "tester" {
+		t.Errorf("while it is done: %+v: %v", during, err)
+	}
+	if e := newest(); e.Outcome != access.Done || e.ID != during.ID {
+		t.Errorf("then: %+v", e)
+	}
+	closed := s.store()
+	_ = closed.Close()
+	err = c.audited(cmd, closed, nil, func(*cobra.Command, *store.DB, []string) error {
+		t.Error("it is done although the audit cannot be written")
+		return nil
+	})
+	if err == nil {
+		t.Error("that is no error")
+	}
+	file := s.document(validDocument)
+	s.ok("connector", "apply", "-f", file)
+	s.ok("connector", "apply", "-f", file)
+	if e := newest(); e.Action != "connector apply" || e.Outcome != access.Unchanged {
+		t.Errorf("the same document again: %+v", e)
+	}
+	s.ok("user", "add", "ann", "--role", "admin")
+	s.ok("user", "set-role", "ann", "admin")
+	if e := newest(); e.Action != "user set-role" || e.Outcome != access.Unchanged {
+		t.Errorf("the same role again: %+v", e)
 	}
 }

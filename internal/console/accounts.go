@@ -183,7 +183,7 @@ func (c *Console) sureRemoveAccount(w http.ResponseWriter, r *http.Request) {
 
 func (c *Console) removeAccount(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
-	if err := c.Services.Access.RemoveAccount(r.Context(), name); err != nil {
+	if err := c.Services.Access.RemoveAccount(r.Context(), name, 0); err != nil {
 		c.undone(w, r, accountURL(name), err)
 		return
 	}

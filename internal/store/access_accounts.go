@@ -82,13 +82,9 @@ func (db *DB) addAccount(ctx context.Context, tx *sql.Tx, a access.Account) (acc
 func (db *DB) ChangeAccount(ctx context.Context, name string, c access.AccountChange) (access.Account, error) {
 	var changed access.Account
 	err := db.write(ctx, func(tx *sql.Tx) error {
-		a, err := db.lockAccount(ctx, tx, name)
+		a, err := db.lockAccount(ctx, tx, name, c.Base)
 		if err != nil {
 			return err
-		}
-		if c.Base != 0 && c.Base != a.Generation {
-			return fault.New(fault.Conflict, fmt.Sprintf("the account %s was changed in between", name)).
-				WithNext("look at it again and repeat the change")
 		}
 		if c.Role != "" && c.Role != access.Admin {
 			if err := db.keepAdmin(ctx, tx, a); err != nil {
@@ -111,11 +107,11 @@ func (db *DB) ChangeAccount(ctx context.Context, name string, c access.AccountCh
 }
 
 // RemoveAccount removes an account with its sessions and the API tokens it made;
-// fault.NotFound, or fault.Refused when no administrator with a password would be
-// left.
-func (db *DB) RemoveAccount(ctx context.Context, name string) error {
+// fault.NotFound, fault.Conflict when it is not of the generation base (0 = any), or
+// fault.Refused when no administrator with a password would be left.
+func (db *DB) RemoveAccount(ctx context.Context, name string, base int64) error {
 	err := db.write(ctx, func(tx *sql.Tx) error {
-		a, err := db.lockAccount(ctx, tx, name)
+		a, err := db.lockAccount(ctx, tx, name, base)
 		if err != nil {
 			return err
 		}
@@ -134,13 +130,18 @@ func (db *DB) RemoveAccount(ctx context.Context, name string) error {
 	return db.explain(err, "remove an account")
 }
 
-// lockAccount reads an account that will be changed. Changes of accounts take
+// lockAccount reads an account that will be changed, if it is of the generation
+// base (0 = any). Changes of accounts take
 // turns: two administrators who demote each other at once must not both succeed.
-func (db *DB) lockAccount(ctx context.Context, tx *sql.Tx, name string) (access.Account, error) {
+func (db *DB) lockAccount(ctx context.Context, tx *sql.Tx, name string, base int64) (access.Account, error) {
 	if _, err := db.lockGroup(ctx, tx); err != nil {
 		return access.Account{}, err
 	}
-	return db.account(ctx, tx, name)
+	a, err := db.account(ctx, tx, name)
+	if err == nil && base != 0 && base != a.Generation {
+		err = fault.New(fault.Conflict, fmt.Sprintf("the account %s was changed in between", name)).WithNext("look at it again and repeat the change")
+	}
+	return a, err
 }
 
 // keepAdmin refuses a change after which a would be no administrator while there

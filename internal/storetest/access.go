@@ -68,7 +68,7 @@ func accountLife(t *testing.T, fresh Fresh) {
 	if len(all) != 2 || all[0].Name != "ann" || all[0].Subject != "idp#1" || all[1] != changed || changed.SignedInAt.IsZero() {
 		t.Errorf("accounts %+v", all)
 	}
-	if err := db.RemoveAccount(t.Context(), "bob"); err != nil {
+	if err := db.RemoveAccount(t.Context(), "bob", 0); err != nil {
 		t.Fatal(err)
 	}
 	again := must(db.AddAccount(t.Context(), local("bob", access.Viewer)))(t)
@@ -76,7 +76,7 @@ func accountLife(t *testing.T, fresh Fresh) {
 		t.Errorf("a new bob has generation %d, the old one had %d", again.Generation, changed.Generation)
 	}
 	for what, err := range map[string]error{
-		"read": second(db.Account(t.Context(), "eve")), "remove": db.RemoveAccount(t.Context(), "eve"),
+		"read": second(db.Account(t.Context(), "eve")), "remove": db.RemoveAccount(t.Context(), "eve", 0),
 		"change": second(db.ChangeAccount(t.Context(), "eve", access.AccountChange{Role: access.Admin})),
 	} {
 		if fault.KindOf(err) != fault.NotFound {
@@ -91,7 +91,7 @@ func accountLastAdmin(t *testing.T, fresh Fresh) {
 	db, _ := emptyStore(t, fresh)
 	must(db.AddAccount(t.Context(), local("ann", access.Admin)))(t)
 	must(db.AddAccount(t.Context(), access.Account{Name: "ida", Kind: access.OIDC, Subject: "idp#1", Role: access.Admin}))(t)
-	if err := db.RemoveAccount(t.Context(), "ann"); fault.KindOf(err) != fault.Refused {
+	if err := db.RemoveAccount(t.Context(), "ann", 0); fault.KindOf(err) != fault.Refused {
 		t.Errorf("the last administrator with a password is removed: %v", err)
 	}
 	if _, err := db.ChangeAccount(t.Context(), "ann", access.AccountChange{Role: access.Viewer}); fault.KindOf(err) != fault.Refused {
@@ -101,7 +101,7 @@ func accountLastAdmin(t *testing.T, fresh Fresh) {
 	must(db.ChangeAccount(t.Context(), "ida", access.AccountChange{Role: access.Viewer}))(t)
 	must(db.AddAccount(t.Context(), local("bob", access.Admin)))(t)
 	must(db.ChangeAccount(t.Context(), "ann", access.AccountChange{Role: access.Viewer}))(t)
-	if err := db.RemoveAccount(t.Context(), "ann"); err != nil {
+	if err := db.RemoveAccount(t.Context(), "ann", 0); err != nil {
 		t.Errorf("one who is no administrator any more: %v", err)
 	}
 }
@@ -136,6 +136,9 @@ func accountBase(t *testing.T, fresh Fresh) {
 	changed := must(db.ChangeAccount(t.Context(), "bob", access.AccountChange{Role: access.Operator, Base: made.Generation}))(t)
 	if _, err := db.ChangeAccount(t.Context(), "bob", access.AccountChange{Role: access.Viewer, Base: made.Generation}); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("a change on an old generation: %v", err)
+	}
+	if err := db.RemoveAccount(t.Context(), "bob", made.Generation); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("a removal on an old generation: %v", err)
 	}
 	if a := must(db.Account(t.Context(), "bob"))(t); a != changed {
 		t.Errorf("the refused change left %+v", a)
@@ -243,7 +246,7 @@ func sessionEnds(t *testing.T, fresh Fresh) {
 		{"password", func(name string) error {
 			return second(db.ChangeAccount(t.Context(), name, access.AccountChange{Password: secret.New("new")}))
 		}},
-		{"removed", func(name string) error { return db.RemoveAccount(t.Context(), name) }},
+		{"removed", func(name string) error { return db.RemoveAccount(t.Context(), name, 0) }},
 		{"signed-out", func(name string) error { return second(db.EndSessions(t.Context(), name)) }},
 		{"one", func(name string) error { return db.EndSession(t.Context(), "session of "+name) }},
 	} {
@@ -326,7 +329,7 @@ func tokenEnds(t *testing.T, fresh Fresh) {
 	check("at first", map[string]access.Role{"h1": access.Operator, "h2": access.Operator})
 	must(db.ChangeAccount(t.Context(), "ann", access.AccountChange{Role: access.Viewer}))(t)
 	check("with ann a viewer", map[string]access.Role{"h1": access.Viewer, "h2": access.Operator})
-	if err := db.RemoveAccount(t.Context(), "ann"); err != nil {
+	if err := db.RemoveAccount(t.Context(), "ann", 0); err != nil {
 		t.Fatal(err)
 	}
 	must(db.AddAccount(t.Context(), local("ann", access.Admin)))(t)

@@ -29,14 +29,45 @@ func ProblemOf(err error) *ProblemDetails {
 	if errors.As(err, &known) {
 		return known
 	}
-	status := fault.KindOf(err).Status()
-	p := &ProblemDetails{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: fault.Message(err)}
+	p := NewProblem(fault.KindOf(err).Status(), fault.Message(err))
 	var f *fault.Error
 	if errors.As(err, &f) {
-		p.Detail, p.Next, p.Errors = f.Msg, f.Next, f.Problems
+		p.Detail, p.Errors = f.Msg, f.Problems
+		if f.Next != "" {
+			p.Next = f.Next
+		}
 		p.after = int(math.Ceil(f.After.Seconds()))
 	}
 	return p
+}
+
+// NewProblem returns the details of a status, with what is mostly to be done
+// about one.
+func NewProblem(status int, detail string) *ProblemDetails {
+	return &ProblemDetails{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Next: nextStep(status)}
+}
+
+func nextStep(status int) string {
+	switch status {
+	case http.StatusUnauthorized:
+		return `Send an API token: "Authorization: Bearer TOKEN".`
+	case http.StatusForbidden:
+		return "An administrator can change roles."
+	case http.StatusNotFound:
+		return "Check the name: the lists of the API tell what there is."
+	case http.StatusConflict, http.StatusPreconditionFailed:
+		return "Look at what is there now, and decide again."
+	case http.StatusRequestEntityTooLarge:
+		return "Send less at once."
+	case http.StatusNotAcceptable, http.StatusUnsupportedMediaType:
+		return "The API reads and writes application/json."
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return "Try again in some seconds."
+	}
+	if status >= http.StatusInternalServerError {
+		return "The server's log has the cause, and the audit what became of a change."
+	}
+	return "Mend the request and send it again: errors names each thing that is wrong, and GET /api/v1/openapi.json has what is taken."
 }
 
 // Header sets what belongs to the problem's status.
