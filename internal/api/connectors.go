@@ -20,7 +20,10 @@ type Connector struct {
 	Document    int64      `json:"document" doc:"Current version of its document"`
 	Epoch       int64      `json:"epoch" doc:"Grows at each change of Active"`
 	Active      string     `json:"active" doc:"The Active server; empty = nobody is"`
-	ActiveSince *time.Time `json:"active_since,omitempty" doc:"When the lease got its holder, or lost it"`
+	ActiveSince *time.Time `json:"active_since,omitempty" doc:"When the lease got its holder, or was released"`
+	Holder      string     `json:"holder,omitempty" doc:"Whom the lease names: the last Active, also when it is gone"`
+	HolderHeard *time.Time `json:"holder_heard,omitempty" doc:"The holder's last heartbeat; absent when another process has its name by now"`
+	LeaseEnds   *time.Time `json:"lease_ends,omitempty" doc:"When the lease runs out unless the holder is heard again"`
 	Wish        string     `json:"wish,omitempty" doc:"The server that was asked to be Active and is not yet"`
 	Settings    HASettings `json:"high_availability"`
 	Work        Work       `json:"work"`
@@ -61,7 +64,8 @@ type Member struct {
 
 func showConnector(c overview.Connector) Connector {
 	shown := Connector{
-		Name: c.Name, Document: c.Settings.Version, Epoch: c.Epoch, Active: c.Active, ActiveSince: told(c.ActiveSince), Wish: c.Wish,
+		Name: c.Name, Document: c.Settings.Version, Epoch: c.Epoch, Active: c.Active, ActiveSince: told(c.ActiveSince),
+		Holder: c.Holder, HolderHeard: told(c.Heard), LeaseEnds: told(c.LeaseEnds), Wish: c.Wish,
 		Settings: showSettings(c.Settings), Servers: make([]Member, 0, len(c.Members)),
 		Work: Work{c.Work.Due, c.Work.InFlight, c.Work.Parked, c.Work.OldestDue.Seconds(), c.Work.PerMinute},
 	}

@@ -80,9 +80,17 @@ func agoHTML(p Page, t time.Time) template.HTML {
 	}
 	text := ""
 	if !p.Panel {
-		text = span(p.Now.Sub(t)) + " ago"
+		text = agoText(p.Now.Sub(t))
 	}
 	return template.HTML(`<span data-ago="` + strconv.FormatInt(t.UnixMilli(), 10) + `">` + text + `</span>`) //nolint:gosec // digits and units
+}
+
+// agoText is how long ago, as live.js writes it too.
+func agoText(d time.Duration) string {
+	if d < time.Second {
+		return "now"
+	}
+	return span(d) + " ago"
 }
 
 // span is a length of time for the eye: "4 s", "3 min", "2 h 10 min", "5 d".

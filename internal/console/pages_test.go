@@ -22,7 +22,7 @@ func TestOverviewSaysWhatNeedsAPerson(t *testing.T) {
 	b.connector()
 	b.says(b.get("/", http.StatusOK), "Nothing: every connector has an Active", "desk", "ams1", "fra1 Passive", "On", "http://lon1")
 	b.active("")
-	b.says(b.get("/", http.StatusOK), "Needs a person 1", "Nobody is Active: its alerts are stored and not forwarded", "nobody")
+	b.says(b.get("/", http.StatusOK), "Needs a person 1", "Nobody is Active since", "Its alerts are stored and not forwarded", "nobody")
 	b.says(b.get("/?q=none", http.StatusOK), "No connector fits")
 }
 
@@ -38,6 +38,48 @@ func TestAvailabilitySaysTheState(t *testing.T) {
 	b.role = access.Viewer
 	if seen := b.get("/connectors/desk", http.StatusOK); strings.Contains(seen, "Move Up") || strings.Contains(seen, "Review the change") {
 		t.Error("a viewer is offered buttons of an operator")
+	}
+}
+
+// TestAllAreDead shows the last Active as Active until its lease has run out, and
+// says that it is dead; then that nobody is, and since when.
+func TestAllAreDead(t *testing.T) {
+	b := newBench(t)
+	b.connector()
+	b.sql(`UPDATE availability_event SET at = at - 7200000000`)
+	b.sql(`UPDATE server SET presence = 'nobody-holds-' || name, heartbeat_at = heartbeat_at - 20000000`)
+	wants := []string{"ams1 counts as Active until its lease has run out", "is known dead : last heard", "No other server can take over, so alerts are stored and not forwarded"}
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(text(b.get("/connectors/desk", http.StatusOK)), wants[0]) && time.Now().Before(deadline); {
+		time.Sleep(20 * time.Millisecond)
+	}
+	b.says(b.get("/connectors/desk", http.StatusOK), append(wants, "ams1 Active known dead", "ams1's process died")...)
+	b.says(b.get("/", http.StatusOK), "ams1 is known dead, last heard", "no other server can take over. Its alerts are stored and not forwarded", "ams1 counts as Active until its lease has run out,", "known dead last heard")
+	if page := text(b.get("/", http.StatusOK)); strings.Contains(page, "every connector has an Active") || strings.Contains(page, "If ams1 fails") {
+		t.Error("the overview says that all is well: " + page)
+	}
+	b.sql(`UPDATE server SET heartbeat_at = heartbeat_at - 3600000000`)
+	b.says(b.get("/connectors/desk", http.StatusOK), "Nobody is Active : ams1 was last heard", "1 h ago")
+	b.says(b.get("/", http.StatusOK), "Nobody is Active. ams1 was, and was last heard", "nobody ams1 was, last heard 1 h ago")
+}
+
+// TestTheDeadOneComesBackItself shows the time without an Active when the server
+// that died is the one that goes on.
+func TestTheDeadOneComesBackItself(t *testing.T) {
+	b := newBench(t)
+	b.connector()
+	b.sql(`UPDATE availability_event SET at = at - 600000000 WHERE reason = 'first start'`)
+	b.sql(`INSERT INTO availability_event (connector, epoch, at, from_server, to_server, reason, who) SELECT connector, epoch, since - 150000000, 'ams1', '', 'last heard', '' FROM lease`)
+	b.sql(`INSERT INTO availability_event (connector, epoch, at, from_server, to_server, reason, who) SELECT connector, epoch + 1, since, 'ams1', 'ams1', 'own restart', '' FROM lease`)
+	b.sql(`UPDATE lease SET epoch = epoch + 1`)
+	for _, path := range []string{"/connectors/desk?window=1h", "/connectors/desk/history?window=1h"} {
+		page := b.get(path, http.StatusOK)
+		b.says(page, "nobody was Active once, unplanned; 2 min in all", "ams1 restarted", "or up to 30 s later", "after its last heartbeat: it may have been Active still")
+		if strings.Contains(text(page), "500 ms") || !strings.Contains(page, `class="unknown"`) {
+			t.Errorf("%s draws\n%s", path, page)
+		}
+	}
+	if log := text(b.get("/history", http.StatusOK)); strings.Contains(log, "last heard") {
+		t.Error("the log has what only the drawing needs: " + log)
 	}
 }
 

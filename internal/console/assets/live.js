@@ -44,7 +44,7 @@ function span(ms) {
 function ages() {
   const now = performance.now() + offset;
   for (const el of document.querySelectorAll("[data-ago]")) {
-    const text = span(now - Number(el.dataset.ago)) + " ago";
+    const age = now - Number(el.dataset.ago), text = age < 1000 ? "now" : span(age) + " ago";
     if (el.textContent !== text) el.textContent = text;
   }
 }

@@ -19,6 +19,17 @@ func took(minutes float64, from, to string, reason ha.Reason) store.Availability
 	return store.AvailabilityEvent{At: at(minutes), From: from, To: to, Reason: string(reason)}
 }
 
+// term is a take-over under an epoch, and sign what is known of the end of one.
+func term(minutes float64, from, to string, reason ha.Reason, epoch int64) store.AvailabilityEvent {
+	e := took(minutes, from, to, reason)
+	e.Epoch = epoch
+	return e
+}
+
+func known(minutes float64, of string, epoch int64, reason string) store.AvailabilityEvent {
+	return store.AvailabilityEvent{At: at(minutes), From: of, Epoch: epoch, Reason: reason}
+}
+
 func desk(active string) overview.Connector {
 	c := overview.Connector{Name: "desk", Active: active, Epoch: 7, Settings: ha.Settings{Polling: 30 * time.Second, Tolerance: 3, Failback: ha.Manual, Version: 4}}
 	for i, name := range []string{"ams1", "fra1", "lon1"} {
@@ -39,8 +50,12 @@ func drawn(h History) string {
 		parts = append(parts, fmt.Sprintf("%s %s-%s%s%s", b.Server, m(b.From), m(b.To), map[bool]string{true: " open"}[b.Open], map[bool]string{true: " earlier"}[b.Earlier]))
 	}
 	for _, g := range h.Gaps {
-		parts = append(parts, fmt.Sprintf("gap %s-%s %s%s%s%s", m(g.From), m(g.To), g.Reason, map[bool]string{true: " planned"}[g.Planned],
-			map[bool]string{true: " about"}[g.About], map[bool]string{true: " open"}[g.Open]))
+		from := m(g.From)
+		if !g.Latest.Equal(g.From) {
+			from += ".." + m(g.Latest)
+		}
+		parts = append(parts, fmt.Sprintf("gap %s-%s %s%s%s%s", from, m(g.To), g.Reason, map[bool]string{true: " planned"}[g.Planned],
+			map[bool]string{true: " unknown"}[g.Unknown], map[bool]string{true: " open"}[g.Open]))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -53,15 +68,27 @@ func TestTrace(t *testing.T) {
 		since  float64
 		want   string
 	}{
-		"nothing yet":        {nil, "", 0, ""},
-		"the first":          {[]store.AvailabilityEvent{first}, "ams1", 0, "ams1 0-60 open"},
-		"began before":       {[]store.AvailabilityEvent{first}, "ams1", 30, "ams1 30-60 open earlier"},
-		"handed over":        {[]store.AvailabilityEvent{first, took(10, "ams1", "", ha.ReasonWish), took(10.5, "", "fra1", ha.ReasonReleased)}, "fra1", 0, "ams1 0-10; fra1 10.5-60 open; gap 10-10.5 operator planned"},
-		"its process died":   {[]store.AvailabilityEvent{first, took(10, "ams1", "fra1", ha.ReasonPresence)}, "fra1", 0, "ams1 0-9.99; fra1 10-60 open; gap 9.99-10 presence lost about"},
-		"it fell silent":     {[]store.AvailabilityEvent{first, took(10, "ams1", "fra1", ha.ReasonSilence)}, "fra1", 0, "ams1 0-8.5; fra1 10-60 open; gap 8.5-10 silence about"},
-		"silent at once":     {[]store.AvailabilityEvent{first, took(1, "ams1", "fra1", ha.ReasonSilence)}, "fra1", 0, "ams1 0-0; fra1 1-60 open; gap 0-1 silence about"},
-		"nobody follows":     {[]store.AvailabilityEvent{first, took(10, "ams1", "", ha.ReasonStop)}, "", 0, "ams1 0-10; gap 10-60 stop planned open"},
-		"dead and alone":     {[]store.AvailabilityEvent{first}, "", 0, "ams1 0-59; gap 59-60 silence about open"},
+		"nothing yet":      {nil, "", 0, ""},
+		"the first":        {[]store.AvailabilityEvent{first}, "ams1", 0, "ams1 0-60 open"},
+		"began before":     {[]store.AvailabilityEvent{first}, "ams1", 30, "ams1 30-60 open earlier"},
+		"handed over":      {[]store.AvailabilityEvent{first, took(10, "ams1", "", ha.ReasonWish), took(10.5, "", "fra1", ha.ReasonReleased)}, "fra1", 0, "ams1 0-10; fra1 10.5-60 open; gap 10-10.5 operator planned"},
+		"its process died": {[]store.AvailabilityEvent{first, took(10, "ams1", "fra1", ha.ReasonPresence)}, "fra1", 0, "ams1 0-10; fra1 10-60 open; gap 10-10 presence lost unknown"},
+		"it fell silent":   {[]store.AvailabilityEvent{first, took(10, "ams1", "fra1", ha.ReasonSilence)}, "fra1", 0, "ams1 0-8.5; fra1 10-60 open; gap 8.5-10 silence"},
+		"silent at once":   {[]store.AvailabilityEvent{first, took(1, "ams1", "fra1", ha.ReasonSilence)}, "fra1", 0, "ams1 0-0; fra1 1-60 open; gap 0-1 silence"},
+		"nobody follows":   {[]store.AvailabilityEvent{first, took(10, "ams1", "", ha.ReasonStop)}, "", 0, "ams1 0-10; gap 10-60 stop planned open"},
+		"dead and alone":   {[]store.AvailabilityEvent{first}, "", 0, "ams1 0-59; gap 59..59.5-60 silence open"},
+		"seen ending": {[]store.AvailabilityEvent{term(0, "", "ams1", ha.ReasonFirst, 1), known(9.9, "ams1", 1, store.SeenEnding),
+			term(10, "ams1", "fra1", ha.ReasonPresence, 2)}, "fra1", 0, "ams1 0-9.9; fra1 10-60 open; gap 9.9-10 presence lost"},
+		"nobody saw it end": {[]store.AvailabilityEvent{term(0, "", "ams1", ha.ReasonFirst, 1), known(7, "ams1", 1, store.LastHeard),
+			term(10, "ams1", "fra1", ha.ReasonPresence, 2)}, "fra1", 0, "ams1 0-7; fra1 10-60 open; gap 7..7.5-10 presence lost"},
+		"it came back itself": {[]store.AvailabilityEvent{term(0, "", "ams1", ha.ReasonFirst, 1), known(7, "ams1", 1, store.LastHeard),
+			term(9, "ams1", "ams1", ha.ReasonRestart, 2)}, "ams1", 0, "ams1 0-7; ams1 9-60 open; gap 7..7.5-9 own restart"},
+		"it came back at once": {[]store.AvailabilityEvent{term(0, "", "ams1", ha.ReasonFirst, 1), known(9.9, "ams1", 1, store.LastHeard),
+			term(10, "ams1", "ams1", ha.ReasonRestart, 2)}, "ams1", 0, "ams1 0-9.9; ams1 10-60 open; gap 9.9..10-10 own restart"},
+		"it came back and waits": {[]store.AvailabilityEvent{term(0, "", "ams1", ha.ReasonFirst, 1), known(50, "ams1", 1, store.LastHeard)},
+			"", 0, "ams1 0-50; gap 50..50.5-60 own restart open"},
+		"nothing was noted": {[]store.AvailabilityEvent{first, took(9, "ams1", "ams1", ha.ReasonRestart)}, "ams1", 0,
+			"ams1 0-9; ams1 9-60 open; gap 9-9 own restart unknown"},
 		"notes change none":  {[]store.AvailabilityEvent{first, {At: at(5), To: "fra1", Reason: "make active"}, {At: at(6), To: "fra1", Reason: "moved up"}}, "ams1", 0, "ams1 0-60 open"},
 		"history changed":    {[]store.AvailabilityEvent{first, took(10, "ams1", "", ha.ReasonIdentity), took(11, "", "ams1", ha.ReasonReleased)}, "ams1", 0, "ams1 0-10; ams1 11-60 open; gap 10-11 database changed"},
 		"outside the window": {[]store.AvailabilityEvent{first, took(10, "ams1", "", ha.ReasonWish), took(10.5, "", "fra1", ha.ReasonReleased)}, "fra1", 30, "fra1 30-60 open earlier"},
@@ -78,7 +105,14 @@ func TestTraceKnowsTheDead(t *testing.T) {
 	c := desk("")
 	c.Members[0].Standing = overview.Dead
 	h := trace([]store.AvailabilityEvent{took(0, "", "ams1", ha.ReasonFirst)}, c, at(0), at(60))
-	if got := drawn(h); got != "ams1 0-59; gap 59-60 presence lost about open" {
+	if got := drawn(h); got != "ams1 0-59; gap 59..59.5-60 presence lost open" {
+		t.Error(got)
+	}
+	// While its lease runs it counts as Active, and yet nobody is.
+	c = desk("ams1")
+	c.Members[0].Standing = overview.Dead
+	h = trace([]store.AvailabilityEvent{took(0, "", "ams1", ha.ReasonFirst)}, c, at(0), at(60))
+	if got := drawn(h); got != "ams1 0-59; gap 59..59.5-60 presence lost open" {
 		t.Error(got)
 	}
 }

@@ -52,7 +52,7 @@ func (s *Snapshot) Attention() []Attention {
 	for _, v := range s.Servers {
 		if !v.On && v.Standing != Stopped {
 			all = append(all, Attention{
-				Urgency: Soon, Server: v.Name, Topic: Availability, What: fmt.Sprintf("Server %s is Offline. %s", v.Name, v.Why),
+				Urgency: Soon, Server: v.Name, Topic: Availability, What: fmt.Sprintf("Server %s is Offline, last heard %s. %s", v.Name, clock(v.Last.At), v.Why),
 				Do: "Start it again, or remove it when it will not come back.",
 			})
 		}
@@ -72,7 +72,10 @@ func (c Connector) Attention() []Attention {
 	case len(c.Members) == 0:
 		add(Urgent, Availability, "No server serves it: its alerts are stored and not forwarded.", "Start a server with this connector.")
 	case c.Active == "":
-		add(Urgent, Availability, "Nobody is Active: its alerts are stored and not forwarded.", "Start one of its servers.")
+		add(Urgent, Availability, c.nobody()+" Its alerts are stored and not forwarded.", "Start one of its servers.")
+	case c.Dead():
+		add(Urgent, Availability, fmt.Sprintf("%s is known dead, last heard %s, and no other server can take over. Its alerts are stored and not forwarded.", c.Active, clock(c.Heard)),
+			fmt.Sprintf("Start one of its servers. %s counts as Active until its lease has run out, %s.", c.Active, clock(c.LeaseEnds)))
 	case len(c.Members) > 1 && !next:
 		add(Soon, Availability, fmt.Sprintf("If %s fails, no other server can take over.", c.Active), "Look at its other servers.")
 	}
@@ -90,6 +93,22 @@ func (c Connector) Attention() []Attention {
 	}
 	return all
 }
+
+// nobody says that nobody is Active, with what is known of the last one.
+func (c Connector) nobody() string {
+	switch {
+	case c.Holder == "" && c.Epoch > 0 && !c.ActiveSince.IsZero():
+		return fmt.Sprintf("Nobody is Active since %s.", clock(c.ActiveSince))
+	case c.Holder != "" && !c.Heard.IsZero():
+		return fmt.Sprintf("Nobody is Active. %s was, and was last heard %s.", c.Holder, clock(c.Heard))
+	case c.Holder != "":
+		return fmt.Sprintf("Nobody is Active. %s was, and its process is gone.", c.Holder)
+	}
+	return "Nobody is Active."
+}
+
+// clock is a time in a sentence, by the database's clock.
+func clock(t time.Time) string { return t.UTC().Format("2 Jan 15:04:05 MST") }
 
 func links(n int64) string {
 	if n == 1 {

@@ -59,6 +59,12 @@ func (r reading) connector(name string, part ha.Group) Connector {
 		Name: name, Settings: r.group.Settings[name], Epoch: lease.Epoch, Wish: lease.Wish,
 		ActiveSince: r.since[name], Work: r.work(name),
 	}
+	if row, ok := part.Server(lease.Server); lease.Server != "" {
+		c.Holder = lease.Server
+		if ok && row.Boot == lease.Boot {
+			c.Heard, c.LeaseEnds = row.HeartbeatAt, row.HeartbeatAt.Add(lease.Promised)
+		}
+	}
 	for i, m := range part.Order(name) {
 		row, _ := part.Server(m.Server)
 		member := Member{
@@ -121,7 +127,7 @@ func (r reading) absence(row ha.Server) (Standing, string) {
 	case r.dead[row.Name]:
 		return Dead, "Known at once: the database dropped its session lock, so its process is gone."
 	case row.Silence >= row.Promised:
-		return Silent, fmt.Sprintf("Not heard for longer than the %s it had promised. Its host or the network may be lost.", row.Promised)
+		return Silent, fmt.Sprintf("Not heard for longer than the %g s it had promised. Its host or the network may be lost.", row.Promised.Seconds())
 	}
 	return Silent, "Its lease has run out without a renewal."
 }

@@ -61,9 +61,14 @@ func TestDerive(t *testing.T) {
 		"a suspect is not counted on": {func(r *reading) { r.suspect["fra1"] = true }, "ams1", "lon1", "Active Passive Passive", Suspect, "fra1", ""},
 		"all died: the last Active stays until its lease has run out": {
 			func(r *reading) { r.dead = map[string]bool{"ams1": true, "fra1": true, "lon1": true} },
-			"ams1", "", "Active Offline Offline", Dead, "ams1", "no other server can take over",
+			"ams1", "", "Active Offline Offline", Dead, "ams1", "ams1 is known dead, last heard 22 Nov 11:59:56 UTC, and no other server can take over",
 		},
-		"all are silent":     {func(r *reading) { silent(r, 0, 1, 2) }, "", "", "Offline Offline Offline", Silent, "ams1", "Nobody is Active"},
+		"all are silent": {func(r *reading) { silent(r, 0, 1, 2); r.group.Servers[0].HeartbeatAt = noon.Add(-100 * time.Second) },
+			"", "", "Offline Offline Offline", Silent, "ams1", "Nobody is Active. ams1 was, and was last heard 22 Nov 11:58:20 UTC."},
+		"the Active let go": {func(r *reading) { silent(r, 0, 1, 2); r.group.Leases[0].Server, r.group.Leases[0].Boot = "", "" },
+			"", "", "Offline Offline Offline", Silent, "ams1", "Nobody is Active since 22 Nov 11:00:00 UTC."},
+		"the Active started anew": {func(r *reading) { silent(r, 1, 2); r.group.Servers[0].Boot = "boot-2"; r.group.Servers[0].Silence = 0 },
+			"", "ams1", "Passive Offline Offline", Plain, "ams1", "Nobody is Active. ams1 was, and its process is gone."},
 		"stopped as planned": {func(r *reading) { r.group.Servers[1].Boot = "" }, "ams1", "lon1", "Active Offline Passive", Stopped, "fra1", ""},
 		"asked to hand over": {func(r *reading) { r.group.Leases[0].Wish = "fra1" }, "ams1", "fra1", "Active Passive Passive", Draining, "ams1", ""},
 		"cannot run the document": {func(r *reading) {

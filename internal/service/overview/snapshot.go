@@ -25,6 +25,9 @@ type Connector struct {
 	Epoch       int64
 	Active      string    // who is, "" = nobody
 	ActiveSince time.Time // when the lease got its holder, or lost it
+	Holder      string    // whom the lease names: the last Active, unless it let go
+	Heard       time.Time // the holder's last heartbeat; zero = its row tells of another process by now
+	LeaseEnds   time.Time // when the lease runs out, unless the holder is heard again; zero as Heard
 	Wish        string    // the server a person asked to be Active, "" = none
 	Members     []Member  // in communication order
 	Work        Work
@@ -118,6 +121,13 @@ func (c Connector) Member(server string) (Member, bool) {
 		return Member{}, false
 	}
 	return c.Members[i], true
+}
+
+// Dead reports whether the Active is known to be dead: nobody else can take over,
+// so it counts as Active until its lease has run out.
+func (c Connector) Dead() bool {
+	m, ok := c.Member(c.Active)
+	return ok && m.Standing == Dead
 }
 
 // Order is the communication order by name.
