@@ -88,6 +88,7 @@ func (c *command) sendBody(o sendOptions, args []string) ([]byte, error) {
 func alertFromArgs(args []string) ([]byte, error) {
 	own := map[string]any{"status": string(alert.Open)}
 	labels, annotations := map[string]string{}, map[string]string{}
+	given := map[string]bool{}
 	var problems []fault.Problem
 	for _, arg := range args {
 		name, value, ok := strings.Cut(arg, "=")
@@ -95,6 +96,11 @@ func alertFromArgs(args []string) ([]byte, error) {
 			problems = append(problems, fault.Problem{Path: arg, Message: "must be name=value"})
 			continue
 		}
+		if given[name] {
+			problems = append(problems, fault.Problem{Path: name, Message: "is given twice"})
+			continue
+		}
+		given[name] = true
 		switch name {
 		case "key", "status", "severity", "summary", "description", "url", "starts_at", "ends_at":
 			own[name] = value

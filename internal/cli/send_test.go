@@ -48,8 +48,8 @@ func TestSendKeepsToItsGroup(t *testing.T) {
 }
 
 func TestAlertFromArgsReportsEveryProblem(t *testing.T) {
-	_, err := alertFromArgs([]string{"severity", "=x"})
-	if got := len(fault.ProblemsOf(err)); got != 3 || fault.KindOf(err) != fault.Invalid {
-		t.Errorf("%d problems in %v, want 3: two words without a name or value, and no key", got, err)
+	_, err := alertFromArgs([]string{"severity", "=x", "host=a", "host=b"})
+	if got := len(fault.ProblemsOf(err)); got != 4 || fault.KindOf(err) != fault.Invalid {
+		t.Errorf("%d problems in %v, want 4: two words without a name or value, one given twice, and no key", got, err)
 	}
 }
