@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -31,9 +32,26 @@ or the connector's failback setting.`, where),
 				return err
 			}
 			c.say("%s was moved %s in the communication order of %s.", args[1], where, args[0])
-			return nil
+			return c.printOrder(cmd.Context(), db, args[0])
 		}),
 	}
+}
+
+// printOrder prints a connector's communication order, where not the table (a
+// sentence) was asked for.
+func (c *command) printOrder(ctx context.Context, db *store.DB, connector string) error {
+	group, err := db.ReadGroup(ctx)
+	if err != nil {
+		return err
+	}
+	v := struct {
+		Connector string   `json:"connector"`
+		Order     []string `json:"order"`
+	}{connector, []string{}}
+	for _, m := range group.Order(connector) {
+		v.Order = append(v.Order, m.Server)
+	}
+	return c.printUnlessTable(v)
 }
 
 func (c *command) connectorThenServer(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {

@@ -21,7 +21,9 @@ A removed server that still runs stops by itself.`,
 				return err
 			}
 			c.say("%s was removed.", args[0])
-			return nil
+			return c.printUnlessTable(struct {
+				Removed string `json:"removed"`
+			}{args[0]})
 		}),
 	}
 }

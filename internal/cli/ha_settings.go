@@ -85,9 +85,10 @@ document, which every server applies live; nobody is deposed by it.`,
 			return c.setHA(cmd.Context(), db, args[0], values)
 		}),
 	}
-	cmd.Flags().DurationVar(&polling, "polling-interval", 30*time.Second, "between heartbeats; at least 1s")
-	cmd.Flags().IntVar(&tolerance, "tolerance", 3, "heartbeats that may be missed; at least 2")
-	cmd.Flags().StringVar(&failback, "failback", "manual", "manual or automatic")
+	// No defaults: what is not given stays as it is.
+	cmd.Flags().DurationVar(&polling, "polling-interval", 0, "between heartbeats; from 1s to 1h")
+	cmd.Flags().IntVar(&tolerance, "tolerance", 0, "heartbeats that may be missed; from 2 to 100")
+	cmd.Flags().StringVar(&failback, "failback", "", "manual or automatic")
 	choices(cmd, "failback", "manual", "automatic")
 	return cmd
 }
@@ -111,5 +112,5 @@ func (c *command) setHA(ctx context.Context, db *store.DB, connector string, val
 		return err
 	}
 	c.say("%s has document version %d now.", connector, saved.Version)
-	return nil
+	return c.printDocument(saved)
 }

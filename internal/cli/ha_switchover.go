@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tieline/internal/fault"
+	"tieline/internal/ha"
 	"tieline/internal/store"
 )
 
@@ -44,16 +45,26 @@ func (c *command) switchover(ctx context.Context, db *store.DB, connector, to st
 	before, _ := group.Lease(connector)
 	if to != "" && before.Server == to {
 		c.say("%s is Active for %s already.", to, connector)
-		return nil
+		return c.printActive(connector, before)
 	}
 	if err := db.Wish(ctx, connector, to, c.who()); err != nil {
 		return err
 	}
 	if timeout <= 0 {
 		c.say("The switchover of %s was asked for.", connector)
-		return nil
+		return c.printActive(connector, before)
 	}
 	return c.awaitSwitchover(ctx, db, connector, before.Epoch, timeout)
+}
+
+// printActive prints who is Active by now, where not the table (a sentence) was
+// asked for.
+func (c *command) printActive(connector string, l ha.Lease) error {
+	return c.printUnlessTable(struct {
+		Connector string `json:"connector"`
+		Active    string `json:"active"`
+		Epoch     int64  `json:"epoch"`
+	}{connector, l.Server, l.Epoch})
 }
 
 // awaitSwitchover watches the lease until it has a new epoch and a holder.
@@ -66,7 +77,7 @@ func (c *command) awaitSwitchover(ctx context.Context, db *store.DB, connector s
 		}
 		if lease, _ := group.Lease(connector); lease.Epoch > epoch && lease.Server != "" {
 			c.say("%s is Active for %s, epoch %d.", lease.Server, connector, lease.Epoch)
-			return nil
+			return c.printActive(connector, lease)
 		}
 		select {
 		case <-ctx.Done():

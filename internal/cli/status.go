@@ -50,11 +50,11 @@ out; the age of its heartbeat stands beside it.`,
 }
 
 // watchStatus redraws on a terminal; elsewhere, and in the other forms, it
-// writes one result after another.
+// writes one result after another, YAML's as documents of one stream.
 func (c *command) watchStatus(ctx context.Context, db *store.DB, only string, every time.Duration) error {
 	tick := time.NewTicker(max(every, 100*time.Millisecond))
 	defer tick.Stop()
-	for {
+	for first := true; ; first = false {
 		view, err := readStatus(ctx, db, only)
 		if ctx.Err() != nil {
 			return nil // Ctrl-C is how it ends
@@ -64,6 +64,9 @@ func (c *command) watchStatus(ctx context.Context, db *store.DB, only string, ev
 		}
 		if c.output == "table" && terminal(c.Out, c.Env) {
 			fmt.Fprint(c.Out, "\x1b[H\x1b[2J")
+		}
+		if c.output == "yaml" && !first {
+			fmt.Fprintln(c.Out, "---")
 		}
 		if err := c.print(view, func(w io.Writer) { view.table(w) }); err != nil {
 			return err
