@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -12,6 +13,27 @@ import (
 	"tieline/internal/fault"
 	"tieline/internal/store"
 )
+
+// mostListed is how many rows a list has at most; the console and the API page
+// through more.
+const mostListed = 1000
+
+func checkLimit(n int) error {
+	if n < 1 || n > mostListed {
+		return fault.New(fault.Invalid, fmt.Sprintf("--limit must be from 1 to %d, not %d", mostListed, n))
+	}
+	return nil
+}
+
+// connectorExists refuses a name that no connector has, which would otherwise
+// find nothing and look like a good answer; "" is every connector.
+func connectorExists(ctx context.Context, db *store.DB, name string) error {
+	if name == "" {
+		return nil
+	}
+	_, err := currentDocument(ctx, db, name)
+	return err
+}
 
 // stages are what --stage takes.
 var stages = []string{
@@ -37,8 +59,11 @@ func newAlertList(c *command) *cobra.Command {
 			if stage != "" && !slices.Contains(stages, stage) {
 				return fault.New(fault.Invalid, fmt.Sprintf("there is no stage %q; the stages are %s", stage, strings.Join(stages, ", ")))
 			}
-			if q.Limit < 1 {
-				return fault.New(fault.Invalid, fmt.Sprintf("--limit %d lists nothing; give 1 or more", q.Limit))
+			if err := checkLimit(q.Limit); err != nil {
+				return err
+			}
+			if err := connectorExists(cmd.Context(), db, q.Connector); err != nil {
+				return err
 			}
 			q.Status, q.Stage = alert.Status(status), alert.Stage(stage)
 			rows, err := db.Alerts(cmd.Context(), q)

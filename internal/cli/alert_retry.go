@@ -19,6 +19,9 @@ func newAlertRetry(c *command) *cobra.Command {
 			if (len(args) == 0) == !r.AllParked {
 				return fault.New(fault.Invalid, "name the alerts to retry, or give --all-parked, not both")
 			}
+			if err := connectorExists(cmd.Context(), db, r.Connector); err != nil {
+				return err
+			}
 			ids, err := findAlerts(cmd.Context(), db, args)
 			if err != nil {
 				return err

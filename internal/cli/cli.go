@@ -111,7 +111,30 @@ already or changed meanwhile, 5 not permitted, 6 database or server away (try ag
 	addAll(root, "see", newStatus(c), newAlert(c), newSend(c))
 	addAll(root, "change", newConnector(c), newHA(c), newReconcile(c), newDB(c), newUser(c), newToken(c), newConfig(c))
 	root.AddCommand(newVersion(c))
+	refuseUnknownTopics(root)
 	return root
+}
+
+// refuseUnknownTopics makes "help" and "completion", which cobra brings along,
+// refuse a word they do not know as every other command does.
+func refuseUnknownTopics(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "completion":
+			parent(cmd)
+		case "help":
+			cmd.Run, cmd.Example = nil, "  tieline help alert show"
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				topic, left, err := cmd.Root().Find(args)
+				if err != nil || len(left) > 0 {
+					return unknownCommand(cmd.Root(), strings.Join(args, " "))
+				}
+				return topic.Help()
+			}
+		}
+	}
 }
 
 // global reports whether a setting is a flag of every command: it says which

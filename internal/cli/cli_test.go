@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -55,6 +56,14 @@ func TestExitCodes(t *testing.T) {
 		{"another base", "connector apply --base 9 -f " + good, "", 4, "9"},
 		{"an alert that is not there", "alert show 1234", "", 3, "1234"},
 		{"a stage that is not there", "alert list --stage frobnicate", "", 2, "fresh"},
+		{"an unknown shell", "completion frobnicate", "", 2, "frobnicate"},
+		{"help on nothing there is", "help frobnicate", "", 2, "frobnicate"},
+		{"a list of more than is listed", "alert list --limit 1001", "", 2, "1000"},
+		{"a list of a connector that is not there", "alert list --connector none", "", 3, "none"},
+		{"parked links of a connector that is not there", "alert retry --all-parked --connector none", "", 3, "none"},
+		{"a history of nothing", "ha history desk --limit -1", "", 2, "--limit"},
+		{"a version that cannot be", "connector show desk --version -1", "", 2, "-1"},
+		{"a word given twice", "send key=a key=b", "", 2, "given twice"},
 		{"a list of nothing", "alert list --limit 0", "", 2, "--limit"},
 		{"the history of a connector that is not there", "ha history none", "", 3, "none"},
 		{"nothing to retry", "alert retry", "", 2, "--all-parked"},
@@ -114,6 +123,26 @@ func TestAnEmptyGroup(t *testing.T) {
 	s.json(&checks, "db", "check")
 	if len(checks) == 0 {
 		t.Error("db check found nothing to say")
+	}
+}
+
+// TestCheckThatNeedsAttention: a database that works, and could be better, is told
+// apart from one that is fine and from an error.
+func TestCheckThatNeedsAttention(t *testing.T) {
+	s := newSite(t)
+	s.ok("db", "migrate")
+	if r := s.run("db", "check"); r.code != 0 {
+		t.Fatalf("a database that is fine: %+v", r)
+	}
+	folder := filepath.Join(s.env["TIELINE_DATA_DIR"], "tieline.db.presence")
+	if err := os.RemoveAll(folder); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(folder, nil, 0o600); err != nil { // no folder for presences
+		t.Fatal(err)
+	}
+	if r := s.run("db", "check"); r.code != 8 || !strings.Contains(r.out, "ATTENTION") {
+		t.Errorf("a database without presences: %+v", r)
 	}
 }
 
@@ -239,7 +268,18 @@ func TestTwoServers(t *testing.T) {
 	if out := s.ok("ha", "switchover", "default", "--to", "two"); !strings.Contains(out, "two is Active for default, epoch 2") {
 		t.Errorf("the switchover says %q", out)
 	}
-	s.ok("ha", "move-up", "default", "two")
+	var active struct {
+		Active string
+		Epoch  int64
+	}
+	s.json(&active, "ha", "switchover", "default", "--to", "two")
+	if active.Active != "two" || active.Epoch != 2 {
+		t.Errorf("a switchover to the Active says %+v", active)
+	}
+	var moved struct{ Order []string }
+	if err := json.Unmarshal([]byte(s.ok("ha", "move-up", "default", "two", "-o", "json")), &moved); err != nil || !slices.Equal(moved.Order, []string{"two", "one"}) {
+		t.Errorf("moving up says %+v, %v", moved, err)
+	}
 	s.json(&status, "status")
 	if got := status.Connectors[0].Servers[0].Server; got != "two" {
 		t.Errorf("%s is first in order after moving two up", got)

@@ -22,13 +22,13 @@ func newConnectorRollback(c *command) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if to == 0 {
+			if to == 0 && current.Version > 1 {
 				to = current.Version - 1
 			}
-			if to < 1 {
+			if to == 0 {
 				return fault.New(fault.NotFound, fmt.Sprintf("%s has no version before %d", args[0], current.Version))
 			}
-			old, err := db.Document(cmd.Context(), args[0], to)
+			old, err := documentVersion(cmd.Context(), db, args[0], to)
 			if err != nil {
 				return err
 			}

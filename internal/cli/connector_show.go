@@ -11,6 +11,7 @@ import (
 
 	"tieline/internal/app"
 	"tieline/internal/connector"
+	"tieline/internal/fault"
 	"tieline/internal/store"
 )
 
@@ -84,7 +85,10 @@ func newConnectorShow(c *command) *cobra.Command {
 
 // documentVersion returns a version; 0 is the current one.
 func documentVersion(ctx context.Context, db *store.DB, name string, version int64) (store.StoredDocument, error) {
-	if version == 0 {
+	switch {
+	case version < 0:
+		return store.StoredDocument{}, fault.New(fault.Invalid, fmt.Sprintf("there is no version %d; versions count from 1", version))
+	case version == 0:
 		return currentDocument(ctx, db, name)
 	}
 	return db.Document(ctx, name, version)

@@ -17,6 +17,9 @@ func newHAHistory(c *command) *cobra.Command {
 		Example: "  tieline ha history default --limit 50",
 		Args:    args(cobra.ExactArgs(1)), ValidArgsFunction: c.names(0, connectorNames),
 		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, args []string) error {
+			if err := checkLimit(limit); err != nil {
+				return err
+			}
 			events, err := db.AvailabilityHistory(cmd.Context(), args[0], limit)
 			if err == nil && len(events) == 0 {
 				_, err = currentDocument(cmd.Context(), db, args[0])
