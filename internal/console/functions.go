@@ -27,6 +27,7 @@ func functions(a *assets) template.FuncMap {
 		"list":      list,
 		"connector": connectorURL,
 		"escape":    url.PathEscape,
+		"web":       isWeb,
 		"add":       func(a, b int) int { return a + b },
 		"add64":     func(a, b int64) int64 { return a + b },
 		"lower":     func(s any) string { return strings.ToLower(fmt.Sprint(s)) },
@@ -36,6 +37,13 @@ func functions(a *assets) template.FuncMap {
 		"sourceName": sourceName,
 		"rows":       func(text string) int { return min(max(strings.Count(text, "\n")+1, 2), 14) },
 	}
+}
+
+// isWeb reports whether an address that another system gave leads to a page of
+// the web. Others, such as those of scripts, are texts and no links.
+func isWeb(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
 // shapes tell the states apart without colour: a filled disc, a ring, a crossed ring.
