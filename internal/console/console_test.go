@@ -19,6 +19,7 @@ import (
 	"tieline/internal/console"
 	"tieline/internal/fault"
 	"tieline/internal/ha"
+	"tieline/internal/service/alerts"
 	"tieline/internal/service/availability"
 	"tieline/internal/service/documents"
 	"tieline/internal/service/overview"
@@ -66,7 +67,8 @@ func newBench(t testing.TB) *bench {
 	b.console = console.New(console.Config{Version: "test", Database: "sqlite", Services: console.Services{
 		Overview:     shown,
 		Availability: availability.New(b.counted, shown, availability.Documents{Check: check, Settings: settings}),
-		Documents:    documents.New(db, documents.Kinds{Check: check, Settings: settings}),
+		Documents:    documents.New(db, documents.Kinds{Check: check, Settings: settings, Notes: check}),
+		Alerts:       alerts.New(db),
 	}})
 	t.Cleanup(b.console.Close)
 	b.mux = http.NewServeMux()

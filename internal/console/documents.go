@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,6 +26,7 @@ type documentPage struct {
 	Elsewhere []fault.Problem
 	Made      documents.Seen // what the page in the browser was made from
 	shown     shownText
+	typed     url.Values // a form that could not be saved; it stands there as it was sent
 }
 
 // Moved reports whether somebody changed the document since the page was made.
@@ -185,10 +187,29 @@ type option struct {
 // F is a field of the form, for templates: what stands at a path.
 func (p documentPage) F(path, label, hint string) field {
 	value, written := p.shown.value(path)
+	if typed, ok := p.typed[formValue+path]; ok {
+		value, written = typed[0], true
+	}
 	return field{
-		ID: fieldID(path), Name: "v:" + path, Path: path, Label: label, Hint: hint,
+		ID: fieldID(path), Name: formValue + path, Path: path, Label: label, Hint: hint,
 		Value: value, Written: written, Problems: p.Problems(path),
 	}
+}
+
+// block is a part of the document as YAML in a form.
+func (p documentPage) block(path string) string {
+	if typed, ok := p.typed[formBlock+path]; ok {
+		return typed[0]
+	}
+	return p.shown.block(path)
+}
+
+// status is that of the page.
+func (p documentPage) status() int {
+	if p.typed != nil {
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusOK
 }
 
 // Choice is a field that has one of some values; each is "value" or "value=text".

@@ -60,6 +60,7 @@ func (c *Console) saveTab(tab string) http.HandlerFunc {
 		}
 		state, changed, err := c.saveForm(r)
 		switch {
+		case err != nil && c.typedAgain(w, r, tab, err):
 		case err != nil:
 			c.notSaved(w, r, back, err)
 		case !changed:
@@ -96,6 +97,30 @@ func (c *Console) notSaved(w http.ResponseWriter, r *http.Request, back string, 
 		return
 	}
 	c.undone(w, r, back, err)
+}
+
+// typedAgain shows a tab's form as it was sent, with what is wrong with it: a part
+// of the document that was typed as YAML and is none cannot be put into the draft.
+// false = that is not what was wrong.
+func (c *Console) typedAgain(w http.ResponseWriter, r *http.Request, tab string, wrong error) bool {
+	var f *fault.Error
+	if tab != "remote" && tab != "sources" || !errors.As(wrong, &f) || f.Kind != fault.Invalid || len(f.Problems) == 0 {
+		return false
+	}
+	p, err := c.document(w, r, tab)
+	if err != nil {
+		return false
+	}
+	p.typed, p.Path = r.PostForm, p.URL+"/"+tab
+	p.Made, _ = documents.ParseETag(r.PostFormValue("seen")) // read before: the form was made from it
+	p.State.Problems = append(p.State.Problems, f.Problems...)
+	p.Notice = &Notice{Kind: "red", What: "Nothing was saved: " + f.Msg + ".", Text: problemsLine(f.Problems)}
+	if tab == "remote" {
+		c.render(w, r, p.status(), "remote.html", remotePageOf(p))
+	} else {
+		c.showSources(w, r, p, nil)
+	}
+	return true
 }
 
 // problemsLine names every field with what is wrong with it.

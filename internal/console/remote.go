@@ -44,7 +44,7 @@ func remotePageOf(p documentPage) remotePage {
 	}
 	data.Settings = field{
 		ID: "f-remote-settings", Name: formBlock + "remote.settings", Path: "remote.settings",
-		Value: p.shown.block("remote.settings"), Problems: p.Problems("remote.settings"),
+		Value: p.block("remote.settings"), Problems: p.Problems("remote.settings"),
 	}
 	return data
 }
@@ -54,7 +54,10 @@ func remotePageOf(p documentPage) remotePage {
 func (c *Console) testRemote(w http.ResponseWriter, r *http.Request) {
 	back := connectorURL(r.PathValue("connector")) + "/remote"
 	state, _, err := c.saveForm(r)
-	if err != nil {
+	switch {
+	case err != nil && c.typedAgain(w, r, "remote", err):
+		return
+	case err != nil:
 		c.notSaved(w, r, back, err)
 		return
 	}

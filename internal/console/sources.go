@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 
 	"tieline/internal/connector/edit"
@@ -52,7 +53,7 @@ func (c *Console) showSources(w http.ResponseWriter, r *http.Request, p document
 		settings := path.Key("settings").String()
 		data.Sources = append(data.Sources, sourceRow{
 			SourceState: s, Index: i, Path: path.String(),
-			Settings: field{ID: fieldID(settings), Name: formBlock + settings, Path: settings, Value: p.shown.block(settings), Problems: p.Problems(settings)},
+			Settings: field{ID: fieldID(settings), Name: formBlock + settings, Path: settings, Value: p.block(settings), Problems: p.Problems(settings)},
 		})
 	}
 	data.Subscription = p.F("subscription", "Subscription", "")
@@ -61,7 +62,7 @@ func (c *Console) showSources(w http.ResponseWriter, r *http.Request, p document
 		c.fail(w, r, err)
 		return
 	}
-	c.render(w, r, http.StatusOK, "sources.html", data)
+	c.render(w, r, p.status(), "sources.html", data)
 }
 
 // Reference is the source's token reference as the form shows it.
@@ -86,27 +87,46 @@ func (s sourceRow) Labelled() field {
 	return f
 }
 
-// Alertmanager is a receiver for the source.
-func (p sourcesPage) Alertmanager(s sourceRow) string {
-	text := "receivers:\n  - name: tieline\n    webhook_configs:\n"
-	text += "      - url: " + s.addresses()[0] + "\n        send_resolved: true\n"
-	if p.asks(s) {
-		text += "        http_config:\n          authorization:\n            credentials_file: /etc/alertmanager/tieline-" + s.Name + ".token\n"
-	}
-	return text + "route:\n  routes:\n    - receiver: tieline\n      continue: true\n"
+// receiver is Alertmanager's name for the servers.
+func (s sourceRow) receiver() string {
+	return cmp.Or(s.SourceState.Source.Settings["receiver"], "tieline")
 }
+
+// Alertmanager is a whole configuration that sends every alert to every server:
+// one of them that is down keeps none from the others, and what two take in is
+// one alert.
+func (p sourcesPage) Alertmanager(s sourceRow) string {
+	text := "route:\n  receiver: " + s.receiver() + "\n  group_by: [alertname]\n  group_wait: 1s\n  group_interval: 5s\n  repeat_interval: 1h\n"
+	text += "receivers:\n  - name: " + s.receiver() + "\n    webhook_configs:\n"
+	for _, address := range s.addresses() {
+		text += "      - url: " + address + "\n        send_resolved: true\n"
+		if p.Asks(s) {
+			text += "        http_config:\n          authorization:\n            credentials_file: " + s.TokenFile() + "\n"
+		}
+	}
+	return text
+}
+
+// Route is what a configuration that has other receivers needs besides.
+func (s sourceRow) Route() string {
+	return "    - receiver: " + s.receiver() + "\n      continue: true\n"
+}
+
+// TokenFile is where Alertmanager finds the token by that configuration.
+func (s sourceRow) TokenFile() string { return "/etc/alertmanager/tieline-" + s.Name + ".token" }
 
 // Curl opens and closes an alert of the source.
 func (p sourcesPage) Curl(s sourceRow) string {
 	command := "curl " + s.addresses()[0] + " \\\n"
-	if p.asks(s) {
+	if p.Asks(s) {
 		command += "  -H \"Authorization: Bearer $" + documents.TokenName(s.Name) + "\" \\\n"
 	}
 	return command + `  -d '{"key": "disk-db3", "severity": "critical", "summary": "/var on db3 is 96 % full"}'` + "\n" +
 		command + `  -d '{"key": "disk-db3", "status": "closed"}'`
 }
 
-func (p sourcesPage) asks(s sourceRow) bool { return p.Reference(s) != "" }
+// Asks reports whether the source must present a token.
+func (p sourcesPage) Asks(s sourceRow) bool { return p.Reference(s) != "" }
 
 // addresses are where senders post to; a stand-in while no server has joined.
 func (s sourceRow) addresses() []string {
@@ -121,7 +141,10 @@ func (s sourceRow) addresses() []string {
 func (c *Console) makeToken(w http.ResponseWriter, r *http.Request) {
 	back := connectorURL(r.PathValue("connector")) + "/sources"
 	state, _, err := c.saveForm(r)
-	if err != nil {
+	switch {
+	case err != nil && c.typedAgain(w, r, "sources", err):
+		return
+	case err != nil:
 		c.notSaved(w, r, back, err)
 		return
 	}

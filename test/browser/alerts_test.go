@@ -110,6 +110,99 @@ func TestParkedDesk(t *testing.T) {
 	})
 }
 
+// TestParkedDeskShowsBoth: what is sent stands beside what came back, one link is
+// retried alone, and an empty desk says what is true.
+func TestParkedDeskShowsBoth(t *testing.T) {
+	onEach(t, one, func(t *testing.T, s *site) {
+		ids := deskSite(t, s, quotaHome, quotaVar)
+		s.desk.refuse("/var", http.StatusBadRequest, "the field Impact is missing")
+		p := s.signIn(t, operator)
+		p.open("/parked")
+		p.press("What is sent of quota of /home is used up to desk")
+		p.sees("subject quota of /home is used up", "severity warning", "made from revision 1, by version 1 of the document", "403", "no permission in queue Alerts")
+		p.tick("quota of /home is used up, desk")
+		p.submit("Retry quota of /var is used up, desk")
+		p.sees("1 link is due now, to be sent again in turn.", "400", "the field Impact is missing", "no permission in queue Alerts")
+		p.focus("Reason for giving up")
+		p.keys("noise" + kb.Enter) // presses nothing by itself
+		p.sees("Give ticked up")
+		if p.path() != "/parked" {
+			t.Errorf("Enter in the field of the reason leads to %s", p.path())
+		}
+		s.desk.stop("quota", true)
+		p.submit("Retry all parked")
+		p.sees("2 links are due now", "Nothing is parked now", "2 links are due or being sent.")
+		p.misses("took")
+		s.desk.stop("quota", false)
+		s.desk.accept("quota")
+		s.desk.accept("/var")
+		p.sees("Nothing is parked What a remote", "No link is due or being sent either.")
+		p.open("/alerts/" + ids["quota-var"])
+		p.sees("raised", "accepted", "matched desk", "every alert of its sources (version 1 of the document)", "claimed desk", "in epoch 1", "a send may start for 30s", "sent desk")
+	})
+}
+
+// TestListsKeepUp: what others do shows on an open list, and nothing that a
+// person did there is lost.
+func TestListsKeepUp(t *testing.T) {
+	onEach(t, one, func(t *testing.T, s *site) {
+		deskSite(t, s, quotaHome, diskFull)
+		list, tab, desk := s.signIn(t, viewer), s.signIn(t, viewer), s.signIn(t, operator)
+		list.open("/alerts?severity=critical")
+		tab.open("/connectors/desk/alerts")
+		desk.open("/parked")
+		list.fill("Source", "half a wo")
+		desk.tick("quota of /home is used up, desk")
+		desk.press("What is sent of quota of /home is used up to desk")
+		desk.fill("Reason for giving up", "half a reas")
+		if err := s.raise("desk", quotaVar); err != nil {
+			t.Fatal(err)
+		}
+		list.sees("quota of /var is used up", "parked")
+		tab.sees("quota of /var is used up", "parked")
+		desk.sees("quota of /var is used up", "subject quota of /home")
+		list.misses("quota of /home")
+		if got := list.focused(); got != "Source" {
+			t.Errorf("%q has the focus", got)
+		}
+		if got := evaluate[string](list, `document.activeElement.value`); got != "half a wo" {
+			t.Errorf("what was typed is %q", got)
+		}
+		left := evaluate[string](desk, `[...document.querySelectorAll("input[name=link]")].map(b => b.ariaLabel + "=" + b.checked).join() + document.activeElement.value`)
+		if want := "quota of /var is used up, desk=false,quota of /home is used up, desk=truehalf a reas"; left != want {
+			t.Errorf("the desk has %q, want %q", left, want)
+		}
+		s.desk.accept("quota")
+		if _, err := s.Run(t.Context(), "alert", "retry", "--all-parked"); err != nil {
+			t.Fatal(err)
+		}
+		desk.sees("Nothing is parked")
+		if !list.eventually(func() bool {
+			urgent, err := tryEvaluate[int](list, `document.querySelectorAll("#alert-list tr.urgent").length`)
+			return err == nil && urgent == 0
+		}) {
+			t.Errorf("an alert that is delivered is still marked: %s", list.shows())
+		}
+	})
+}
+
+// TestSearchByParts finds an alert by a part of its ticket's id and of its own.
+func TestSearchByParts(t *testing.T) {
+	onGallery(t, func(t *testing.T, g *gallery) {
+		p := g.signIn(t, viewer)
+		id := g.ids["lab-fan"]
+		for _, q := range []string{id[24:], id[:30], "LAB-fan", "still"} {
+			p.open("/alerts?q=" + q)
+			p.sees("a fan in the lab stands still")
+			p.misses("/var on db3")
+		}
+		for _, q := range []string{"labels", "annotations", "%25%25", "_"} {
+			p.open("/alerts?q=" + q)
+			p.sees("No alert fits")
+		}
+	})
+}
+
 // TestGiveUpInADialog asks in a dialog, whose safe choice has the focus.
 func TestGiveUpInADialog(t *testing.T) {
 	onEach(t, one, func(t *testing.T, s *site) {

@@ -20,6 +20,7 @@ type ticketDesk struct {
 
 	mu       sync.Mutex
 	refusals map[string]refusal
+	stopped  map[string]chan struct{} // closed when the desk goes on
 }
 
 // refusal is what the desk answers.
@@ -29,7 +30,7 @@ type refusal struct {
 }
 
 func newTicketDesk() *ticketDesk {
-	d := &ticketDesk{Desk: remotetest.NewDesk(remotetest.DeskOptions{}), refusals: map[string]refusal{}}
+	d := &ticketDesk{Desk: remotetest.NewDesk(remotetest.DeskOptions{}), refusals: map[string]refusal{}, stopped: map[string]chan struct{}{}}
 	d.server = httptest.NewServer(d)
 	return d
 }
@@ -40,7 +41,7 @@ func (d *ticketDesk) close() {
 }
 
 // refuse answers tickets whose subject has the word with a status and a text,
-// until accept is called.
+// until accept is called; of several words the longest counts.
 func (d *ticketDesk) refuse(word string, status int, text string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -53,11 +54,43 @@ func (d *ticketDesk) accept(word string) {
 	delete(d.refusals, word)
 }
 
+// stop keeps what has the word in its subject waiting for an answer, until it is
+// told to go on.
+func (d *ticketDesk) stop(word string, stop bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if stop {
+		d.stopped[word] = make(chan struct{})
+		return
+	}
+	close(d.stopped[word])
+	delete(d.stopped, word)
+}
+
+// stopFor is what a body waits for; nil = nothing.
+func (d *ticketDesk) stopFor(body []byte) chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for word, on := range d.stopped {
+		if bytes.Contains(body, []byte(word)) {
+			return on
+		}
+	}
+	return nil
+}
+
 // ServeHTTP implements http.Handler.
 func (d *ticketDesk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return // the sender left
+	}
+	if on := d.stopFor(body); on != nil {
+		select {
+		case <-on:
+		case <-r.Context().Done():
+			return
+		}
 	}
 	if no, refused := d.refused(body); refused {
 		w.Header().Set("Content-Type", "application/json")
@@ -78,10 +111,11 @@ func (d *ticketDesk) refused(body []byte) (refusal, bool) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for word, no := range d.refusals {
-		if strings.Contains(message.Subject, word) {
-			return no, true
+	longest := ""
+	for word := range d.refusals {
+		if strings.Contains(message.Subject, word) && len(word) > len(longest) {
+			longest = word
 		}
 	}
-	return refusal{}, false
+	return d.refusals[longest], longest != ""
 }

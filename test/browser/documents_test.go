@@ -53,6 +53,7 @@ func TestDocuments(t *testing.T) {
 			{"draft, check, try, apply", draftToApplied},
 			{"two people", twoPeople},
 			{"another version meanwhile", anotherVersion},
+			{"a draft that is gone", goneDraft},
 			{"remote servers", remoteServers},
 			{"sources", sourcesTab},
 			{"previews", previews},
@@ -77,9 +78,15 @@ func draftToApplied(t *testing.T, s *site) {
 	p.open("/connectors/shop/draft")
 	p.sees("Draft, revision 1, by "+operator.name, "Nothing is wrong with it.", "severity.map.warning")
 	p.submit("Try")
-	p.sees("Looked at", "another ticket", "certificate ends soon")
-	p.press("another ticket")
-	p.sees("warning medium")
+	p.sees("Looked at", "all 3", "another ticket 1", "the same ticket 2", "certificate ends soon", "disk of db1 is full", "1 to 3 of 3")
+	p.press("the same ticket 20") // of an alert, which begins with the year
+	p.sees("subject", "disk of db1 is full", "severity")
+	p.accessible()
+	p.submit("another ticket 1")
+	p.misses("disk of db1 is full")
+	p.press("another ticket 20")
+	p.sees("warning medium", "1 to 1 of 1")
+	p.submit("Show all")
 	p.fill("Why, for the history", "warnings are medium")
 	p.submit("Apply version 2")
 	p.sees("Version 2 is the current one.", "No draft")
@@ -102,12 +109,17 @@ func twoPeople(t *testing.T, s *site) {
 	ann, bob := s.signIn(t, operator), s.signIn(t, admin)
 	ann.open("/connectors/shop/severity")
 	bob.open("/connectors/shop/severity")
+	bob.fill("What the remote system is told for critical", "urgent")
 	ann.fill("For every other severity", "low")
 	ann.press("Save in the draft")
 	ann.sees("Saved in the draft")
-	bob.fill("What the remote system is told for critical", "urgent")
+	bob.sees(operator.name+" saved revision", "since this page was loaded", "What you typed is still here")
+	ann.misses("since this page was loaded")
+	if got := evaluate[string](bob, `document.getElementById("f-severity-map-critical").value`); got != "urgent" {
+		t.Errorf("what was typed is %q by now", got)
+	}
 	bob.press("Save in the draft")
-	bob.sees("Two changes at once", operator.name+" changed the document of shop", "both can be kept", "default: low")
+	bob.sees("Two changes at once", "Webhook servers", operator.name+" changed the document of shop", "both can be kept", "default: low")
 	bob.accessible()
 	bob.press("Merge both")
 	bob.sees("Saved in the draft")
@@ -158,6 +170,38 @@ func anotherVersion(t *testing.T, s *site) {
 	if got := evaluate[string](p, `document.getElementById("f-limits-rate").value`); got != "50" {
 		t.Errorf("the merge lost the other version's rate: %q", got)
 	}
+}
+
+// goneDraft saves on top of a draft that somebody discarded meanwhile, and rolls
+// back beside a draft.
+func goneDraft(t *testing.T, s *site) {
+	ann, bob := s.signIn(t, operator), s.signIn(t, admin)
+	ann.open("/connectors/shop/severity")
+	ann.fill("For every other severity", "least")
+	ann.press("Save in the draft")
+	ann.sees("Saved in the draft")
+	bob.open("/connectors/shop/severity")
+	bob.fill("What the remote system is told for critical", "topmost")
+	ann.open("/connectors/shop/draft")
+	ann.submit("Discard the draft")
+	ann.sees("The draft was discarded.")
+	bob.sees("The draft was discarded since this page was loaded.")
+	bob.press("Save in the draft")
+	bob.sees("Two changes at once", "topmost", "least")
+	bob.press("Keep mine")
+	bob.sees("Saved in the draft")
+
+	// The roll back makes a version; the draft stays, and is brought together with it.
+	ann.open("/connectors/shop/history/roll-back?to=3")
+	ann.press("Roll back")
+	ann.sees("Version 3 is applied again, as version 5")
+	bob.sees("applied version 5 since this page was loaded")
+	bob.open("/connectors/shop/draft")
+	bob.sees("version 5 by "+operator.name+" came before this draft", "topmost")
+	bob.submit("Keep the draft as it is")
+	bob.sees("Saved in the draft")
+	bob.misses("came before this draft")
+	bob.submit("Discard the draft")
 }
 
 func remoteServers(t *testing.T, s *site) {
@@ -300,8 +344,8 @@ func withoutScript(t *testing.T, s *site) {
 	p.sees("Saved in the draft")
 	p.open("/connectors/shop/draft?try=50")
 	p.sees("severity.map.info", "Looked at", "another ticket")
-	p.press("Apply version 5")
-	p.sees("Version 5 is the current one.")
+	p.press("Apply version 6")
+	p.sees("Version 6 is the current one.")
 }
 
 func viewerLooks(t *testing.T, s *site) {
