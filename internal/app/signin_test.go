@@ -272,6 +272,22 @@ func TestSignInByOpenID(t *testing.T) {
 		t.Errorf("a sign-in nobody began: %d", status)
 	}
 	entries, err := db.Entries(t.Context(), access.Query{Text: "OpenID"})
+	if err := m.Shutdown(); err != nil {
+		t.Fatal(err)
+	}
+	cfg.OIDC.Label = "Sign in at work, later" // another process, which has not reached the provider
+	late := http.NewServeMux()
+	newWeb(db, group, cfg, "two", nil).mount(late)
+	rec := httptest.NewRecorder()
+	late.ServeHTTP(rec, httptest.NewRequest("GET", "/sign-in/oidc/begin?next=/history", nil))
+	for _, want := range []string{"The OpenID provider does not answer", "sign in with a password", `name="password"`, `value="/history"`} {
+		if !strings.Contains(rec.Body.String(), want) {
+			t.Errorf("with the provider away the page lacks %q", want)
+		}
+	}
+	if rec.Code != http.StatusServiceUnavailable || rec.Header().Get("Refresh") != "" || strings.Contains(rec.Body.String(), "database does not answer") {
+		t.Errorf("with the provider away: %d %v: %s", rec.Code, rec.Header(), rec.Body)
+	}
 	if err != nil || len(entries) != 3 || entries[2].Who != "ida" || entries[2].Via != access.ViaOIDC || entries[2].Outcome != access.Done || entries[1].Outcome != access.Refused {
 		t.Errorf("entries %+v: %v", entries, err)
 	}

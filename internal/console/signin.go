@@ -3,6 +3,7 @@ package console
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"tieline/internal/access"
@@ -78,12 +79,25 @@ func (c *Console) signInForm(w http.ResponseWriter, r *http.Request) {
 	switch kind := fault.KindOf(err); {
 	case err == nil:
 		http.Redirect(w, r, localPath(next), http.StatusSeeOther)
-	case kind == fault.Unauthorized || kind == fault.TooMany:
-		access.Remark(r.Context(), "%s", guard.ProblemOf(err).Detail)
-		c.renderSignIn(w, r, kind.Status(), signInPage{Name: name, Next: next, Problem: capital(fault.Message(err)) + "."})
-	default:
+	case kind == fault.Internal:
 		c.fail(w, r, err)
+	default:
+		c.notSignedIn(w, r, err, signInPage{Name: name, Next: next})
 	}
+}
+
+// notSignedIn shows the sign-in page with why a sign-in failed.
+func (c *Console) notSignedIn(w http.ResponseWriter, r *http.Request, err error, p signInPage) {
+	details := guard.ProblemOf(err)
+	access.Remark(r.Context(), "%s", details.Detail)
+	p.Problem = capital(details.Detail) + "."
+	var known *fault.Error
+	if errors.As(err, &known) && known.Next != "" {
+		p.Problem += " " + nextStep(known)
+	}
+	details.Header(w.Header())
+	w.Header().Del("WWW-Authenticate") // of the API; here a form asks
+	c.renderSignIn(w, r, details.Status, p)
 }
 
 func (c *Console) signOut(w http.ResponseWriter, r *http.Request) {
@@ -100,6 +114,11 @@ func (c *Console) openIDBegin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	address, flow, err := c.OpenID.Begin(r.Context(), localPath(r.URL.Query().Get("next")))
+	if fault.KindOf(err) == fault.Unavailable && err != nil {
+		c.Log.WarnContext(r.Context(), "a sign-in by OpenID failed", "err", err)
+		c.notSignedIn(w, r, err, signInPage{Next: r.URL.Query().Get("next")})
+		return
+	}
 	if err != nil {
 		c.fail(w, r, err)
 		return
@@ -134,8 +153,11 @@ func (c *Console) openIDBack(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		c.Log.WarnContext(r.Context(), "a sign-in by OpenID failed", "err", err)
-		access.Remark(r.Context(), "%s", guard.ProblemOf(err).Detail)
-		c.fail(w, r, err)
+		if fault.KindOf(err) == fault.Internal {
+			c.fail(w, r, err)
+			return
+		}
+		c.notSignedIn(w, r, err, signInPage{Next: flow.Next})
 		return
 	}
 	http.Redirect(w, r, localPath(flow.Next), http.StatusSeeOther)
