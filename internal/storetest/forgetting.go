@@ -495,7 +495,7 @@ func forgetFrozen(t *testing.T, fresh Fresh) {
 	}
 	defer func() { _ = tx.Rollback() }()
 	statements := []string{"SELECT count(*) FROM alert"}
-	if f.db.Engine() == "postgres" {
+	if engine := f.db.Engine(); engine == "postgres" || engine == "mariadb" || engine == "mysql" {
 		statements = []string{
 			"SELECT id FROM alert WHERE status = 'closed' FOR UPDATE",
 			"DELETE FROM link WHERE alert_id IN (SELECT id FROM alert WHERE status = 'closed')",
