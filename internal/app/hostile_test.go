@@ -106,6 +106,7 @@ func TestEveryRouteByAnotherMethod(t *testing.T) {
 	w := newWall(t)
 	mux, _ := w.stubbed()
 	all := w.web.guard.Around(mux)
+	admin := w.session(access.Admin)
 	has := map[string][]string{} // methods by address
 	for _, route := range w.web.routes {
 		method, path := address(route)
@@ -120,7 +121,7 @@ func TestEveryRouteByAnotherMethod(t *testing.T) {
 			if slices.Contains(has[path], method) {
 				continue
 			}
-			r := browse(w.session(access.Admin).request(method, path))
+			r := browse(admin.request(method, path))
 			allow := w.answered(all, route, r, http.StatusMethodNotAllowed).Header().Get("Allow")
 			for _, other := range has[path] {
 				if !strings.Contains(allow, other) {
