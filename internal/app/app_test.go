@@ -379,3 +379,42 @@ func TestPathsForProgramsAnswerPrograms(t *testing.T) {
 		}
 	}
 }
+
+// TestADatabaseFileThatIsReplaced: what is accepted into a file that nobody else
+// sees is lost with the process. Nothing is taken in any more, and the server ends.
+func TestADatabaseFileThatIsReplaced(t *testing.T) {
+	d := newDesk(t)
+	dir := t.TempDir()
+	apply(t, dir, d.document)
+	file := filepath.Join(dir, "tieline.db")
+	older, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := start(t, settings(dir, "one"))
+	post(t, a, "shop", alertNamed("x", "open"))
+	if err := os.WriteFile(file+".restored", older, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(file+".restored", file); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Post("http://"+a.Addr()+"/v1/sources/shop", "application/json", strings.NewReader(`{"key": "y"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("an alert after the file was replaced is answered %s", resp.Status)
+	}
+	a.runner.Beat()
+	select {
+	case <-a.Done():
+	case <-time.After(wait):
+		t.Fatal("the server goes on with a file that nobody else sees")
+	}
+	_ = a.Stop(t.Context()) // what cannot be recorded is given up
+	if err := a.Err(); fault.KindOf(err) != fault.Unavailable || !strings.Contains(fault.Message(err), "was replaced by another") || !strings.Contains(fault.Message(err), "-wal") {
+		t.Errorf("err = %v", err)
+	}
+}

@@ -146,12 +146,19 @@ func (a *App) observer(ctx context.Context) ha.Observer {
 			}
 		},
 		Beat: func(_ time.Duration, err error) {
+			if moved := a.db.Moved(); moved != nil {
+				a.fail(moved)
+			}
 			if err == nil {
 				a.lastBeat.Store(time.Now().UnixNano())
 			}
 		},
 	}
 }
+
+// lostTime bounds a stop where the database is lost: what is in flight would try
+// to be recorded for as long as it may.
+const lostTime = 2 * time.Second
 
 // Stop ends the server as planned: no new intake, finish what is in flight,
 // release, leave, close. It gives up on what is left when ctx ends.
@@ -160,6 +167,11 @@ func (a *App) Stop(ctx context.Context) error {
 		return nil
 	}
 	a.log.Info("stopping")
+	if a.db.Moved() != nil { // nothing can be recorded any more
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, lostTime)
+		defer cancel()
+	}
 	a.intake.Drain()
 	// Beside the hand-over: a connection that never sent its request would hold it up.
 	closed := make(chan error, 1)

@@ -115,6 +115,16 @@ func (db *DB) Ping(ctx context.Context) error {
 	return db.explain(db.engine.Read.QueryRowContext(ctx, "SELECT 1").Scan(&one), "reach the database")
 }
 
+// Moved tells when what is open is the management group's database no more: a
+// file that was replaced or removed. Writes are refused from then on, and a server
+// should end. The error is of kind fault.Unavailable.
+func (db *DB) Moved() error {
+	if db.engine.Moved == nil {
+		return nil
+	}
+	return db.engine.Moved()
+}
+
 // retryAfter is when a caller should try again while the database is away.
 const retryAfter = 2 * time.Second
 

@@ -66,6 +66,9 @@ type Engine struct {
 	// Gate lets the engine space out write transactions: it returns when the next
 	// may begin, and done is called when that one has ended.
 	Gate func(ctx context.Context) (done func(), err error)
+	// Moved tells when what is open is the management group's database no more, as
+	// a file that was replaced: whoever has it open must end. Nil where that cannot be.
+	Moved func() error
 
 	// Coordination is the engine's part in availability; GroupQuery reads the
 	// management group as the JSON object coord.Decode reads.

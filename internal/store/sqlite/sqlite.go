@@ -71,7 +71,12 @@ func Open(ctx context.Context, path string, o engine.Options) (*engine.Engine, e
 		err = fault.Wrap(fault.Unavailable, err, "the database file "+path+" cannot be opened")
 		return nil, errors.Join(err, write.Close(), read.Close())
 	}
-	e := answers(path, write, read)
+	opened, err := openedFile(path)
+	if err != nil {
+		err = fault.Wrap(fault.Unavailable, err, "the database file "+path+" cannot be opened")
+		return nil, errors.Join(err, write.Close(), read.Close())
+	}
+	e := answers(opened, write, read)
 	coordinator := NewCoordinator(path, o.Log)
 	e.Coordination, e.GroupQuery = coordinator, GroupQuery
 	e.Inspect = inspector{path, write, read, coordinator.presences}.inspect()
@@ -105,8 +110,8 @@ func Migrations() fs.FS {
 	return sub
 }
 
-func answers(path string, write, read *sql.DB) *engine.Engine {
-	gate := newGate()
+func answers(opened file, write, read *sql.DB) *engine.Engine {
+	path, gate := opened.path, newGate()
 	return &engine.Engine{
 		Name: "sqlite", Where: "sqlite:" + path, Write: write, Read: read,
 		Migrations: Migrations(), Goose: "sqlite3",
@@ -115,7 +120,13 @@ func answers(path string, write, read *sql.DB) *engine.Engine {
 		Rows:     rows,
 		Run:      run,
 		Each:     each,
-		Gate:     gate.enter,
+		Moved:    opened.moved,
+		Gate: func(ctx context.Context) (done func(), err error) {
+			if err := opened.moved(); err != nil {
+				return nil, err
+			}
+			return gate.enter(ctx)
+		},
 		Statements: engine.Statements{
 			Claim:     claimText,
 			HasSchema: "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'goose_db_version')",
