@@ -15,7 +15,7 @@ const (
 	oldAlerts = 100_000 // to be forgotten in the benchmark
 	// besides is how many batches are forwarded beside a Keeper, and then as many
 	// without: whatever else slows the machine down slows both down.
-	besides = 10
+	besides = 40
 )
 
 // benchForget forwards as benchClaim does, by turns beside a Keeper that removes
