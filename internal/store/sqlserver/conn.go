@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -132,7 +133,8 @@ func (w *wires) cut() {
 // conn is a connection of the driver with the parameters and the patience of ours.
 type conn struct {
 	*mssql.Conn
-	wires *wires
+	wires   *wires
+	spoiled atomic.Bool
 }
 
 // watch gives the connection up when ctx ends and the call does not return soon
@@ -198,10 +200,22 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	defer c.watch(ctx)()
 	t, err := c.Conn.BeginTx(ctx, opts)
 	if err != nil {
+		c.spoil()
 		return nil, err
 	}
 	return &tx{Tx: t, conn: c, ctx: ctx}, nil
 }
+
+// spoil gives up a connection on which a transaction may be open that nobody
+// knows of: its beginning was cancelled when it had begun, or its end failed. As
+// no connection is reset, what is done on it next would be part of that.
+func (c *conn) spoil() {
+	c.spoiled.Store(true)
+	c.wires.cut()
+}
+
+// IsValid implements driver.Validator.
+func (c *conn) IsValid() bool { return !c.spoiled.Load() && c.Conn.IsValid() }
 
 // tx is a transaction whose end is watched as its beginning was.
 type tx struct {
@@ -212,12 +226,19 @@ type tx struct {
 
 func (t *tx) Commit() error {
 	defer t.conn.watch(t.ctx)()
-	return t.Tx.Commit()
+	return t.ended(t.Tx.Commit())
 }
 
 func (t *tx) Rollback() error {
 	defer t.conn.watch(t.ctx)()
-	return t.Tx.Rollback()
+	return t.ended(t.Tx.Rollback())
+}
+
+func (t *tx) ended(err error) error {
+	if err != nil {
+		t.conn.spoil()
+	}
+	return err
 }
 
 type stmt struct {

@@ -211,3 +211,34 @@ func TestSettingThatIsNotKnown(t *testing.T) {
 		}
 	}
 }
+
+// TestTransactionOfUnknownStateIsGivenUp: a connection whose transaction was
+// begun or ended with an error is not used again, as nothing resets it.
+func TestTransactionOfUnknownStateIsGivenUp(t *testing.T) {
+	for _, broken := range []string{"BEGIN", "COMMIT", "ROLLBACK"} {
+		f := newFake(t, func(r request) reply {
+			if r.Text == broken {
+				return reply{fail: &failure{number: 1222, class: 16, text: "no"}}
+			}
+			return row(int64(1))
+		})
+		db := pool(t, f, "")
+		tx, err := db.BeginTx(t.Context(), nil)
+		switch broken {
+		case "COMMIT":
+			err = tx.Commit()
+		case "ROLLBACK":
+			err = tx.Rollback()
+		}
+		if err == nil {
+			t.Errorf("%s: no error", broken)
+		}
+		if _, err := db.ExecContext(t.Context(), "UPDATE next SET a = 1"); err != nil {
+			t.Errorf("after %s: %v", broken, err)
+		}
+		said := f.said()
+		if last := said[len(said)-1]; last.Conn != 2 {
+			t.Errorf("after %s: connection %d is used", broken, last.Conn)
+		}
+	}
+}

@@ -10,7 +10,7 @@ func Texts() map[string]string {
 		"told": toldText, "lock migrations": migrationLock, "take a lock": takeLock, "await a lock": awaitLock,
 		"held": heldLock, "take": takeText, "release": releaseText, "doubt some": doubtStepText, "doubt": doubtText,
 		"look": lookText, "durable": durableText, "replicas": replicasText, "claim": claimText,
-		"version": versionText, "sessions": sessionsText, "privilege": privilegeText, "sizes": sizesText, "rows": rowsText,
+		"version": versionText, "sessions": sessionsText, "privilege": privilegeText, "sizes": sizesText, "counts": countsText,
 	}
 	for versions, name := range map[bool]string{true: " by versions", false: " as it lies"} {
 		group := textsOf(versions)

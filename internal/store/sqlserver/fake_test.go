@@ -33,6 +33,7 @@ type request struct {
 	Params    string // declarations of sp_executesql's
 	Attention bool
 	Reset     bool // the connection was to be reset before
+	change    []byte
 }
 
 // reply is what the fake answers: rows, then perhaps an error. A nil wait answers
@@ -97,9 +98,9 @@ func (f *fake) said() []request {
 
 // Types of packets, and tokens.
 const (
-	packBatch, packRPC, packReply, packAttention, packLogin, packPrelogin = 1, 3, 4, 6, 16, 18
+	packBatch, packRPC, packReply, packAttention, packTransaction, packLogin, packPrelogin = 1, 3, 4, 6, 14, 16, 18
 
-	tokenError, tokenLoginAck, tokenColumns, tokenRow, tokenDone = 0xAA, 0xAD, 0x81, 0xD1, 0xFD
+	tokenError, tokenLoginAck, tokenColumns, tokenRow, tokenChange, tokenDone = 0xAA, 0xAD, 0x81, 0xD1, 0xE3, 0xFD
 
 	doneError, doneCount, doneAttention = 2, 16, 32
 )
@@ -141,7 +142,7 @@ func (f *fake) serve(conn net.Conn, n int) {
 		case packAttention:
 			f.note(request{Conn: n, Attention: true})
 			err = send(conn, done(doneAttention, 0))
-		case packBatch, packRPC:
+		case packBatch, packRPC, packTransaction:
 			r := parse(kind, body)
 			r.Conn, r.Reset = n, status&8 != 0
 			f.note(r)
@@ -181,8 +182,8 @@ func (f *fake) reply(conn net.Conn, r request) error {
 	if a.wait != nil {
 		<-a.wait
 	}
-	var out []byte
-	if len(a.rows) > 0 {
+	out := r.change
+	if len(a.rows) > 0 && r.change == nil {
 		out = columns(a.rows[0])
 		for _, values := range a.rows {
 			out = append(out, tokenRow)
@@ -227,11 +228,25 @@ func send(conn net.Conn, body []byte) error {
 	return err
 }
 
+// transactions are what a request of the transaction manager asks for, changes
+// what it is told of.
+var (
+	transactions = map[byte]string{5: "BEGIN", 7: "COMMIT", 8: "ROLLBACK"}
+	changes      = map[byte][]byte{
+		5: token(tokenChange, []byte{8, 8, 1, 0, 0, 0, 0, 0, 0, 0, 0}),
+		7: token(tokenChange, []byte{9, 0, 8, 1, 0, 0, 0, 0, 0, 0, 0}),
+		8: token(tokenChange, []byte{10, 0, 8, 1, 0, 0, 0, 0, 0, 0, 0}),
+	}
+)
+
 // parse reads the text of a batch, or the text and declarations of sp_executesql.
 func parse(kind byte, body []byte) request {
 	body = body[binary.LittleEndian.Uint32(body):] // what stands before is headers
-	if kind == packBatch {
+	switch kind {
+	case packBatch:
 		return request{Text: wide(body)}
+	case packTransaction:
+		return request{Text: transactions[body[0]], change: changes[body[0]]}
 	}
 	body = body[6:] // a procedure by its number, flags
 	text, body := parameter(body)

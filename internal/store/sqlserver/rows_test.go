@@ -1,6 +1,8 @@
 package sqlserver
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,5 +52,27 @@ func TestWidthsAreTheSchemas(t *testing.T) {
 		if !strings.Contains(strings.Join(strings.Fields(string(core)), " "), " "+name+" "+width+collate) {
 			t.Errorf("no column is %s %s", name, width)
 		}
+	}
+}
+
+// TestTablesAreTheSchemas: what is counted is what the migrations make.
+func TestTablesAreTheSchemas(t *testing.T) {
+	var made []string
+	files, err := migrations.ReadDir("migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		text, err := migrations.ReadFile("migrations/" + f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^CREATE TABLE (\w+)`).FindAllStringSubmatch(string(text), -1) {
+			made = append(made, m[1])
+		}
+	}
+	want := slices.Sorted(slices.Values(made))
+	if got := slices.Sorted(slices.Values(tables)); !slices.Equal(got, want) {
+		t.Errorf("counted are %v, made %v", got, want)
 	}
 }
