@@ -267,25 +267,24 @@ func TestAdministrationNeedsTheKey(t *testing.T) {
 // ghost is a process of a name that has no presence, as behind a transaction
 // pooler; beat is one sign of life.
 type ghost struct {
-	t       *testing.T
-	session ha.Session
-	number  int64
+	t        *testing.T
+	session  ha.Session
+	number   int64
+	promised time.Duration
 }
 
-const ghostPromise = 3 * time.Second
-
-func newGhost(t *testing.T, dir, server string) *ghost {
+func newGhost(t *testing.T, dir, server string, promised time.Duration) *ghost {
 	t.Helper()
 	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(dir, "tieline.db"), store.Options{Migrate: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	err = db.Join(t.Context(), store.Join{Server: server, Boot: "ghost", HighAvailability: true, Promised: ghostPromise})
+	err = db.Join(t.Context(), store.Join{Server: server, Boot: "ghost", HighAvailability: true, Promised: promised})
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &ghost{t: t}
+	g := &ghost{t: t, promised: promised}
 	if g.session, err = db.Coordinator().Open(t.Context(), server, "ghost"); err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +296,7 @@ func newGhost(t *testing.T, dir, server string) *ghost {
 func (g *ghost) beat(server string) {
 	g.t.Helper()
 	g.number++
-	if _, err := g.session.Beat(g.t.Context(), ha.Beat{Server: server, Boot: "ghost", Number: g.number, Promised: ghostPromise}); err != nil {
+	if _, err := g.session.Beat(g.t.Context(), ha.Beat{Server: server, Boot: "ghost", Number: g.number, Promised: g.promised}); err != nil {
 		g.t.Fatal(err)
 	}
 }
@@ -306,7 +305,7 @@ func (g *ghost) beat(server string) {
 // silence tells of it gets its name back by itself, once that is safe.
 func TestANameOfAProcessThatMayBeDead(t *testing.T) {
 	dir := t.TempDir()
-	newGhost(t, dir, "one")
+	newGhost(t, dir, "one", 6*time.Second)
 	var log journal
 	startLogging(t, settings(dir, "one"), &log)
 	if log.count("waiting until that is certain") != 1 || log.count("its name is free in") != 1 {
@@ -318,13 +317,13 @@ func TestANameOfAProcessThatMayBeDead(t *testing.T) {
 // the name ends its waiting.
 func TestANameOfAProcessThatLives(t *testing.T) {
 	dir := t.TempDir()
-	g := newGhost(t, dir, "one")
+	g := newGhost(t, dir, "one", time.Minute)
 	var log journal
 	a := New(Options{Config: settings(dir, "one"), Log: slog.New(slog.NewTextHandler(&log, nil))})
 	ended := make(chan error, 1)
 	go func() { ended <- a.Start(t.Context()) }()
 	deadline := time.After(wait)
-	tick := time.NewTicker(ghostPromise / 6)
+	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
