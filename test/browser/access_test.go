@@ -150,7 +150,7 @@ func TestTokensPage(t *testing.T) {
 		p.sees("create API token", "revoke API token", "sign in", admin.name)
 		p.choose("Outcome", "refused")
 		p.submit("Find")
-		p.sees("not known here, was revoked or has expired")
+		p.sees("not known here, was revoked, has expired, or ended with the account")
 		p.misses("create API token")
 	})
 }
