@@ -207,6 +207,9 @@ func (c *command) open(cmd *cobra.Command) (*store.DB, error) {
 	}
 	if cfg.Embedded() {
 		if err := fileExists(cfg.DatabaseFile()); err != nil {
+			for _, v := range config.Strangers(c.Environ) { // the way to another database may have a letter wrong
+				fmt.Fprintf(c.Err, "%s is none of Tieline's settings; the nearest is %s\n", v.Name, v.Nearest)
+			}
 			return nil, err
 		}
 	}

@@ -37,7 +37,12 @@ func Strangers(environ []string) []Stranger {
 	return out
 }
 
+// nearest takes a name that was left unfinished for the first that it begins,
+// and any other for the one that takes the fewest changes.
 func nearest(name string, known []string) string {
+	if i := slices.IndexFunc(known, func(k string) bool { return strings.HasPrefix(k, name+"_") }); i >= 0 {
+		return known[i]
+	}
 	return slices.MinFunc(known, func(a, b string) int { return distance(name, a) - distance(name, b) })
 }
 

@@ -8,13 +8,13 @@ import (
 func TestStrangersAreNamedWithTheNearestSetting(t *testing.T) {
 	environ := []string{
 		"PATH=/bin", "TIELINE_WHO=ann", "TIELINE_CONFIG=x", "TIELINE_TEST_POSTGRES_URL=x",
-		"TIELINE_LISTEM=:1", "TIELINE_DATABASE_URI=x=y", "TIELINE_HA=true",
+		"TIELINE_LISTEM=:1", "TIELINE_DATABASE_URI=x=y", "TIELINE_DATABASE=x", "TIELINE_HA=true",
 	}
 	for _, s := range Settings() {
 		environ = append(environ, s.Env()+"=x")
 	}
 	want := []Stranger{
-		{"TIELINE_DATABASE_URI", "TIELINE_DATABASE_URL"}, {"TIELINE_HA", "TIELINE_WHO"}, {"TIELINE_LISTEM", "TIELINE_LISTEN"},
+		{"TIELINE_DATABASE", "TIELINE_DATABASE_URL"}, {"TIELINE_DATABASE_URI", "TIELINE_DATABASE_URL"}, {"TIELINE_HA", "TIELINE_WHO"}, {"TIELINE_LISTEM", "TIELINE_LISTEN"},
 	}
 	if got := Strangers(environ); !slices.Equal(got, want) {
 		t.Errorf("Strangers = %v, want %v", got, want)
