@@ -207,6 +207,9 @@ func TestTabsTellWhatMoved(t *testing.T) {
 	}
 	b.says(b.post("/connectors/desk/draft/apply", url.Values{"seen": {`"v1.r1"`}}), "Version 2 is the current one")
 	b.says(ask("states"), "ann applied version 2 since this page was loaded.")
+	b.says(b.post("/connectors/desk/draft", url.Values{"seen": {`"v2.r0"`}, "text": {desk + "description: mine again\n"}}), "Saved in the draft")
+	b.apply(desk + "description: past the draft\n")
+	b.says(b.get("/connectors/desk/draft?fragment=moved&seen="+url.QueryEscape(`"v2.r3"`), http.StatusOK), "ann applied version 3 since")
 }
 
 // TestAConflictNamesTheRemote: the tabs of the page of a conflict are the

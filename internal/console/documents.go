@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -31,6 +32,17 @@ type documentPage struct {
 
 // Moved reports whether somebody changed the document since the page was made.
 func (p documentPage) Moved() bool { return p.Made != p.State.Seen() }
+
+// Mover says who did that.
+func (p documentPage) Mover() string {
+	switch draft, live := p.State.Draft, p.State.Live; {
+	case draft != nil && draft.Revision != p.Made.Revision:
+		return fmt.Sprintf("%s saved revision %d of the draft", draft.Author, draft.Revision)
+	case live.Version != p.Made.Version:
+		return fmt.Sprintf("%s applied version %d", live.Who, live.Version)
+	}
+	return "The draft was discarded"
+}
 
 // tabPaths are the parts of a document that each tab edits: a problem of another
 // tab is told as such.

@@ -115,7 +115,7 @@ func TestParkedDesk(t *testing.T) {
 func TestParkedDeskShowsBoth(t *testing.T) {
 	onEach(t, one, func(t *testing.T, s *site) {
 		ids := deskSite(t, s, quotaHome, quotaVar)
-		s.desk.refuse("/var", http.StatusBadRequest, "the field Impact is missing")
+		s.desk.refuse("quota of /var", http.StatusBadRequest, "the field Impact is missing")
 		p := s.signIn(t, operator)
 		p.open("/parked")
 		p.press("What is sent of quota of /home is used up to desk")
@@ -135,10 +135,10 @@ func TestParkedDeskShowsBoth(t *testing.T) {
 		p.misses("took")
 		s.desk.stop("quota", false)
 		s.desk.accept("quota")
-		s.desk.accept("/var")
-		p.sees("Nothing is parked What a remote", "No link is due or being sent either.")
+		s.desk.accept("quota of /var")
+		p.sees("Nothing is parked No link is due or being sent either.")
 		p.open("/alerts/" + ids["quota-var"])
-		p.sees("raised", "accepted", "matched desk", "every alert of its sources (version 1 of the document)", "claimed desk", "in epoch 1", "a send may start for 30s", "sent desk")
+		p.sees("accepted", "matched desk", "every alert of its sources (version 1 of the document)", "claimed desk", "in epoch 1", "a send may start for 30s", "sent desk")
 	})
 }
 
