@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -52,8 +53,12 @@ func (c *command) reconcile(cmd *cobra.Command, db *store.DB, connector string) 
 		t.row("  open alerts whose ticket is gone", r.Missing)
 		t.row("  closed alerts whose ticket is open", r.LeftOpen)
 		t.row("  alerts with several open tickets", r.Twins)
-		t.row("  tickets of ours without an alert at rest", r.Strangers)
+		t.row("  open tickets of alerts no longer kept", r.Strangers)
+		t.row("  ended tickets of alerts no longer kept", r.Forgotten)
 		t.flush()
+		if len(r.Open) > 0 {
+			fmt.Fprintf(w, "Nothing will close these tickets, whose alerts are no longer kept: %s.\n", strings.Join(r.Open, ", "))
+		}
 		fmt.Fprintf(w, "%s looked at again now.\n", plural(r.Marked, "link is", "links are"))
 	})
 }
