@@ -399,6 +399,7 @@ func TestOIDCAccounts(t *testing.T) {
 	}
 	for _, other := range []access.Identity{
 		{Subject: "idp#2", Name: "ida@example.org", Role: access.Admin}, {Subject: "idp#1", Name: "ann", Role: access.Admin}, {Subject: "idp#3", Name: "no name!", Role: access.Admin},
+		{Subject: "idp#\x00", Name: "eve", Role: access.Admin}, {Subject: "idp#" + strings.Repeat("x", 600), Name: "eve", Role: access.Admin},
 	} {
 		if _, err := s.SignInOIDC(t.Context(), other); fault.KindOf(err) != fault.Forbidden {
 			t.Errorf("%+v: %v", other, err)

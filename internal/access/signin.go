@@ -72,6 +72,10 @@ func (s *Service) SignInOIDC(ctx context.Context, id Identity) (Account, error) 
 		return Account{}, fault.New(fault.Forbidden, "the name the OpenID provider gave cannot be used here").
 			WithNext("An administrator can choose another claim for it (oidc.name_claim).")
 	}
+	if bound(id.Subject) != id.Subject {
+		return Account{}, fault.New(fault.Forbidden, "the subject the OpenID provider gave is too long or no text").
+			WithNext("Whoever runs the provider can tell why.")
+	}
 	a, err := s.store.Account(ctx, name)
 	switch {
 	case fault.KindOf(err) == fault.NotFound && err != nil:
