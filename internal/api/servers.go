@@ -23,17 +23,15 @@ type Server struct {
 	HeartbeatAt time.Time `json:"heartbeat_at" doc:"By the database's clock"`
 	Ago         float64   `json:"heartbeat_ago_seconds"`
 	Active      []string  `json:"active_for" doc:"Connectors"`
+	Others      []string  `json:"stands_by_for" doc:"Connectors that it is a member of and not Active for"`
 	Serves      int       `json:"serves" doc:"How many connectors it is a member of"`
 }
 
 func showServer(s overview.Server) Server {
-	active := s.Active
-	if active == nil {
-		active = []string{}
-	}
+	active, others := append([]string{}, s.Active...), append([]string{}, s.Others...)
 	return Server{
 		Name: s.Name, On: s.On, Standing: string(s.Standing), Why: s.Why, Address: s.Address, Version: s.Version,
-		HeartbeatAt: s.Last.At, Ago: s.Last.Ago.Seconds(), Active: active, Serves: s.Serves,
+		HeartbeatAt: s.Last.At, Ago: s.Last.Ago.Seconds(), Active: active, Serves: len(s.Active) + len(s.Others), Others: others,
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -277,7 +278,8 @@ func (c *Console) moveServer(w http.ResponseWriter, r *http.Request) {
 	}
 	access.Remark(r.Context(), "%s: %s -> %s", server, strings.Join(moved.Before, ", "), strings.Join(moved.After, ", "))
 	c.done(w, r, connectorURL(name), Notice{
-		Kind: "ok", What: fmt.Sprintf("The order was %s; it is %s now", strings.Join(moved.Before, ", "), strings.Join(moved.After, ", ")), Text: moved.Effect,
+		Kind: "ok", What: fmt.Sprintf("The order was %s; it is %s now", strings.Join(moved.Before, ", "), strings.Join(moved.After, ", ")),
+		Text: fmt.Sprintf("%s is number %d of %d. %s", server, slices.Index(moved.After, server)+1, len(moved.After), moved.Effect),
 	})
 }
 

@@ -197,18 +197,11 @@ func (c *counted) statement() error {
 	return nil
 }
 
-func (c *counted) ReadGroup(ctx context.Context) (ha.Group, error) {
+func (c *counted) Glance(ctx context.Context) (store.Glance, error) {
 	if err := c.statement(); err != nil {
-		return ha.Group{}, err
+		return store.Glance{}, err
 	}
-	return c.DB.ReadGroup(ctx)
-}
-
-func (c *counted) Pulse(ctx context.Context) (store.Pulse, error) {
-	if err := c.statement(); err != nil {
-		return store.Pulse{}, err
-	}
-	return c.DB.Pulse(ctx)
+	return c.DB.Glance(ctx)
 }
 
 func (c *counted) Backlog(ctx context.Context) (map[string]store.Backlog, error) {

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -103,40 +102,56 @@ func overviewOf(p Page, s *overview.Snapshot, f overviewFilter) overviewPage {
 	data := overviewPage{Page: p, Attention: s.Attention(), Total: len(s.Connectors), Filter: f, AllServers: len(s.Servers)}
 	data.More = max(0, len(data.Attention)-overviewAttention)
 	data.Attention = data.Attention[:len(data.Attention)-data.More]
-	rows := make([]overviewRow, 0, len(s.Connectors))
-	for _, c := range s.Connectors {
-		row := overviewRow{Connector: c, Late: c.Work.OldestDue > overview.LateAfter}
-		urgency, needs := c.Urgency()
-		switch {
-		case needs && urgency == overview.Urgent:
-			row.Mark = "urgent"
-		case needs:
-			row.Mark = "attention"
-		}
-		if f.fits(row) {
-			rows = append(rows, row)
-		}
+	found := f.find(s)
+	data.Found = len(found)
+	data.Pager = newPager(len(found), f.Page, overviewRows, f.query)
+	for _, c := range found[data.Pager.From:data.Pager.To] {
+		data.Connectors = append(data.Connectors, overviewRow{Connector: *c, Mark: markOf(c), Late: c.Work.OldestDue > overview.LateAfter})
 	}
-	slices.SortStableFunc(rows, func(a, b overviewRow) int { return cmp.Compare(rank(a.Mark), rank(b.Mark)) })
-	data.Found = len(rows)
-	data.Pager = newPager(len(rows), f.Page, overviewRows, f.query)
-	data.Connectors = rows[data.Pager.From:data.Pager.To]
 	data.Servers = s.Servers[:min(len(s.Servers), overviewServers)]
 	return data
 }
 
-func (f overviewFilter) fits(row overviewRow) bool {
-	if f.Attention && row.Mark == "" {
-		return false
+// find returns the connectors that fit, the most urgent first, then by name.
+func (f overviewFilter) find(s *overview.Snapshot) []*overview.Connector {
+	var urgent, attention, rest []*overview.Connector
+	for i := range s.Connectors {
+		c := &s.Connectors[i]
+		if !f.fits(c) {
+			continue
+		}
+		switch markOf(c) {
+		case "urgent":
+			urgent = append(urgent, c)
+		case "attention":
+			attention = append(attention, c)
+		default:
+			rest = append(rest, c)
+		}
 	}
-	if f.Text == "" || strings.Contains(strings.ToLower(row.Name), strings.ToLower(f.Text)) {
-		return true
-	}
-	return slices.ContainsFunc(row.Members, func(m overview.Member) bool { return m.Server == f.Text })
+	return slices.Concat(urgent, attention, rest)
 }
 
-func rank(mark string) int {
-	return map[string]int{"urgent": 0, "attention": 1}[mark] + map[bool]int{true: 2}[mark == ""]
+// fits reports whether the connector is asked for. Names are in lower case.
+func (f overviewFilter) fits(c *overview.Connector) bool {
+	if f.Attention && markOf(c) == "" {
+		return false
+	}
+	if f.Text == "" || strings.Contains(c.Name, strings.ToLower(f.Text)) {
+		return true
+	}
+	return slices.ContainsFunc(c.Members, func(m overview.Member) bool { return m.Server == f.Text })
+}
+
+// markOf says how a connector's row is marked.
+func markOf(c *overview.Connector) string {
+	switch urgency, needs := c.Urgency(); {
+	case needs && urgency == overview.Urgent:
+		return "urgent"
+	case needs:
+		return "attention"
+	}
+	return ""
 }
 
 // pager says which rows of many a page shows.

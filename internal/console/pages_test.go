@@ -87,7 +87,7 @@ func TestMoveSaysBeforeAndAfter(t *testing.T) {
 	b := newBench(t)
 	b.connector()
 	b.says(b.post("/connectors/desk/order", url.Values{"server": {"fra1"}, "by": {"-1"}}),
-		"The order was ams1, fra1, lon1; it is fra1, ams1, lon1 now", "Nothing switches over: failback is manual, and ams1 stays Active.")
+		"The order was ams1, fra1, lon1; it is fra1, ams1, lon1 now", "fra1 is number 1 of 3. Nothing switches over: failback is manual, and ams1 stays Active.")
 	b.says(b.post("/connectors/desk/order", url.Values{"server": {"lon1"}, "by": {"-2"}}), "it is lon1, fra1, ams1 now")
 	b.says(b.post("/connectors/desk/order", url.Values{"server": {"lon1"}, "by": {"-1"}}), "Server lon1 is the first")
 	b.says(b.post("/connectors/desk/order", url.Values{"server": {"rom1"}, "by": {"1"}}), "Connector desk has no server rom1")
@@ -137,7 +137,8 @@ func TestRollBack(t *testing.T) {
 func TestServersAreRemovedAfterAQuestion(t *testing.T) {
 	b := newBench(t)
 	b.connector()
-	b.says(b.get("/servers", http.StatusOK), "ams1", "Remove lon1")
+	b.says(b.get("/servers", http.StatusOK), "Active for desk", "Passive for desk", "Remove lon1")
+	b.says(b.get("/", http.StatusOK), "Active for desk", "Passive for desk", "What these words mean")
 	b.says(b.get("/servers/lon1/remove", http.StatusOK), "Remove lon1 from management group", "Cancel")
 	b.says(b.post("/servers/lon1/remove", nil), "lon1 was removed")
 	b.says(b.post("/servers/ams1/remove", nil), "Server ams1 is Active for desk; the switchover has been asked for")

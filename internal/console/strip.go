@@ -136,13 +136,14 @@ func rowsOf(h availability.History) []stripRow {
 
 // brief says what the drawing shows.
 func brief(h availability.History, w window) string {
+	last := strings.TrimPrefix(w.Name, "1 ")
 	if len(h.Bands) == 0 {
-		return "Nobody was Active in the last " + w.Name + "."
+		return "Nobody was Active in the last " + last + "."
 	}
-	text := fmt.Sprintf("In the last %s the Active did not change.", w.Name)
+	text := fmt.Sprintf("In the last %s the Active did not change.", last)
 	if len(h.Gaps) > 0 {
 		text = fmt.Sprintf("In the last %s nobody was Active %s, %s; %s in all.",
-			w.Name, times(len(h.Gaps)), unplanned(h.Gaps), lengthOf(h.Gaps))
+			last, times(len(h.Gaps)), unplanned(h.Gaps), lengthOf(h.Gaps))
 	}
 	if !h.Complete {
 		text += " Older changes are not in the picture: there were too many."
@@ -151,8 +152,11 @@ func brief(h availability.History, w window) string {
 }
 
 func times(n int) string {
-	if n == 1 {
+	switch n {
+	case 1:
 		return "once"
+	case 2:
+		return "twice"
 	}
 	return number(n) + " times"
 }

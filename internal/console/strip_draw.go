@@ -47,7 +47,7 @@ func (p picture) Foot() float64  { return p.Height - stripFoot }
 func (p picture) Times() float64 { return p.Height - stripFoot/3 }
 
 type stripLane struct {
-	Name         string
+	Name, Full   string // as it fits, and whole
 	NameX, NameY float64
 	Anchor       string
 	X, Y, W      float64
@@ -104,7 +104,7 @@ func draw(h availability.History, w window, l layout) picture {
 }
 
 func (d drawing) lane(i int, name string, bars []stripBar) stripLane {
-	l := stripLane{Name: name, X: d.names, W: d.width - d.names, Y: stripTop + float64(i)*d.pitch, Bars: merged(bars)}
+	l := stripLane{Name: d.short(name), Full: name, X: d.names, W: d.width - d.names, Y: stripTop + float64(i)*d.pitch, Bars: merged(bars)}
 	if d.names > 0 {
 		l.NameX, l.NameY, l.Anchor = d.names-8, l.TextY(), "end"
 		return l
@@ -112,6 +112,15 @@ func (d drawing) lane(i int, name string, bars []stripBar) stripLane {
 	l.Y += d.pitch - laneHeight - 4
 	l.NameX, l.NameY, l.Anchor = 0, l.Y-5, "start"
 	return l
+}
+
+// short is a name that fits beside its lane; its end tells servers apart.
+func (d drawing) short(name string) string {
+	room := int((d.names - 8) / (d.letter + 1))
+	if d.names == 0 || len(name) <= room {
+		return name
+	}
+	return name[:room/2] + "…" + name[len(name)-room/2+1:]
 }
 
 // merged draws bars that nobody could tell apart as one.

@@ -5,13 +5,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"tieline/internal/ha"
 	"tieline/internal/store"
 )
 
 // watching is what people are shown of the group.
 var watching = map[string]func(*testing.T, Fresh){
-	"PulseTellsTheClockAndSinceWhen":     testPulse,
+	"GlanceSeesTheGroupOfTheServers":     testGlance,
+	"GlanceGrowsWithWhatChanges":         testGlanceGrows,
 	"ThroughputIsTheSumOfTheServers":     testThroughput,
 	"ThroughputOfTheDeadIsForgotten":     testThroughputOld,
 	"UnheldAreThePresencesOfNobody":      testUnheld,
@@ -19,9 +23,16 @@ var watching = map[string]func(*testing.T, Fresh){
 	"DocumentsComeWithTheirTextOnDemand": testDocumentLog,
 }
 
-func testPulse(t *testing.T, fresh Fresh) {
+// testGlance shows that people see the group that the servers read.
+func testGlance(t *testing.T, fresh Fresh) {
 	f := setup(t, fresh)
-	p, err := f.db.Pulse(t.Context())
+	for _, server := range []string{"second", "first"} {
+		err := f.db.Join(t.Context(), store.Join{Server: server, Address: "http://" + server, Boot: server, HighAvailability: true, Promised: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	g, err := f.db.Glance(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,8 +40,47 @@ func testPulse(t *testing.T, fresh Fresh) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Now.IsZero() || p.Now.After(now) || len(p.Since) != 2 || p.Since[tickets].IsZero() || p.Since[tickets].After(p.Now) {
-		t.Errorf("the pulse is %+v, read before %s", p, now)
+	if g.Now.IsZero() || g.Now.After(now) || len(g.Since) != 2 || g.Since[tickets].IsZero() || g.Since[tickets].After(g.Now) {
+		t.Errorf("the glance is %+v, read before %s", g, now)
+	}
+	want, err := f.db.ReadGroup(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff := cmp.Diff(want, g.Group,
+		cmpopts.IgnoreFields(ha.Group{}, "Identity"), cmpopts.IgnoreFields(ha.Server{}, "Silence", "Beat"),
+		cmpopts.IgnoreFields(ha.Lease{}, "Beat", "Successor", "Identity", "Waiting"), cmpopts.IgnoreFields(ha.Settings{}, "Window", "Settle"),
+		cmpopts.SortSlices(func(a, b ha.Member) bool { return a.Connector+" "+a.Server < b.Connector+" "+b.Server }),
+		cmpopts.SortSlices(func(a, b ha.Lease) bool { return a.Connector < b.Connector }))
+	if diff != "" || len(want.Leases) != 2 || len(want.Members) < 4 {
+		t.Errorf("what people see of the group differs from what servers read (-servers +people):\n%s", diff)
+	}
+}
+
+// testGlanceGrows shows that each mark of a glance grows with what it is about.
+func testGlanceGrows(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	marks := func() [3]int64 {
+		g, err := f.db.Glance(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return [3]int64{g.Alerts, g.Changes, g.Documents}
+	}
+	before := marks()
+	err := f.db.Join(t.Context(), store.Join{Server: "another", Boot: "another", HighAvailability: true, Promised: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined := marks()
+	if joined[1] <= before[1] || joined[0] != before[0] || joined[2] != before[2] {
+		t.Errorf("a server joined, and the marks went from %v to %v", before, joined)
+	}
+	if _, err := f.raw.ExecContext(t.Context(), "UPDATE management_group SET generation = generation + 1"); err != nil {
+		t.Fatal(err)
+	}
+	if applied := marks(); applied[2] <= joined[2] || applied[1] != joined[1] {
+		t.Errorf("a document was applied, and the marks went from %v to %v", joined, applied)
 	}
 }
 

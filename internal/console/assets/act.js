@@ -6,6 +6,9 @@ import { morph, parse } from "./morph.js";
 const root = document.documentElement;
 root.classList.add("has-script");
 
+// A narrow window shows the current tab, and with its neighbours that there are more.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center", behavior: "instant" });
+
 const say = (text) => { document.getElementById("say").textContent = text; };
 
 function notice(kind, what, text) {

@@ -64,6 +64,8 @@ export function morph(old, next) {
   const focused = document.activeElement, changed = [];
   node(old, next, changed);
   if (focused && focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
+  // A button that can no longer be pressed cannot keep the focus: its neighbour has it.
+  if (focused?.disabled) focused.closest("form, tr")?.querySelector("button:not(:disabled), a[href]")?.focus({ preventScroll: true });
   if (focused && !focused.isConnected && focused.id) document.getElementById(focused.id)?.focus({ preventScroll: true });
   return changed;
 }

@@ -46,8 +46,8 @@ const LateAfter = 10 * time.Minute
 // Attention lists what needs a person, the most urgent first.
 func (s *Snapshot) Attention() []Attention {
 	var all []Attention
-	for _, c := range s.Connectors {
-		all = append(all, c.Attention()...)
+	for i := range s.Connectors {
+		all = append(all, s.Connectors[i].needs...)
 	}
 	for _, v := range s.Servers {
 		if !v.On && v.Standing != Stopped {
@@ -61,8 +61,11 @@ func (s *Snapshot) Attention() []Attention {
 	return all
 }
 
-// Attention lists what needs a person at one connector.
-func (c Connector) Attention() []Attention {
+// Attention lists what needs a person at the connector.
+func (c Connector) Attention() []Attention { return c.needs }
+
+// attention finds it.
+func (c Connector) attention() []Attention {
 	var all []Attention
 	add := func(u Urgency, topic Topic, what, do string) {
 		all = append(all, Attention{Urgency: u, Connector: c.Name, What: what, Do: do, Topic: topic})
@@ -138,7 +141,7 @@ func (c Connector) names(is func(Member) bool) []string {
 
 // Urgency is that of the connector's most urgent need; ok is false when it has none.
 func (c Connector) Urgency() (u Urgency, ok bool) {
-	for i, a := range c.Attention() {
+	for i, a := range c.needs {
 		if i == 0 || a.Urgency < u {
 			u = a.Urgency
 		}

@@ -80,6 +80,7 @@ func (r reading) connector(name string, part ha.Group) Connector {
 		row, _ := part.Server(c.Members[i].Server)
 		c.Members[i].Standing, c.Members[i].Why = r.standing(c, c.Members[i], row)
 	}
+	c.needs = c.attention()
 	return c
 }
 
@@ -145,20 +146,21 @@ func sentence(s string) string {
 
 // servers looks at each server as a whole.
 func (r reading) servers(connectors []Connector) []Server {
-	active, serves := map[string][]string{}, map[string]int{}
+	active, others := map[string][]string{}, map[string][]string{}
 	for _, c := range connectors {
 		for _, m := range c.Members {
-			serves[m.Server]++
-		}
-		if c.Active != "" {
-			active[c.Active] = append(active[c.Active], c.Name)
+			if m.Server == c.Active {
+				active[m.Server] = append(active[m.Server], c.Name)
+			} else {
+				others[m.Server] = append(others[m.Server], c.Name)
+			}
 		}
 	}
 	all := make([]Server, 0, len(r.group.Servers))
 	for _, row := range r.group.Servers {
 		s := Server{
 			Name: row.Name, Address: row.Address, Version: row.Version, Last: heartbeat(row),
-			Active: active[row.Name], Serves: serves[row.Name],
+			Active: active[row.Name], Others: others[row.Name],
 			On: row.Boot != "" && row.Silence < row.Promised && !r.dead[row.Name],
 		}
 		s.WithoutPresence = s.On && row.Presence == ""

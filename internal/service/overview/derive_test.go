@@ -118,10 +118,10 @@ func TestOrderComesFromThePositions(t *testing.T) {
 
 func TestServersTellWhatTheyDo(t *testing.T) {
 	s := group(func(r *reading) { r.group.Servers[2].Presence = ""; r.dead["fra1"] = true })
-	if a := s.Servers[0]; !a.On || len(a.Active) != 1 || a.Serves != 1 || a.WithoutPresence {
+	if a := s.Servers[0]; !a.On || len(a.Active) != 1 || len(a.Others) != 0 || a.WithoutPresence {
 		t.Errorf("ams1 is %+v", a)
 	}
-	if f := s.Servers[1]; f.On || f.Standing != Dead || f.Why == "" {
+	if f := s.Servers[1]; f.On || len(f.Others) != 1 || f.Others[0] != "desk" || f.Standing != Dead || f.Why == "" {
 		t.Errorf("fra1 is %+v", f)
 	}
 	if l := s.Servers[2]; !l.On || !l.WithoutPresence {

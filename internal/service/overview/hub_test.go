@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"tieline/internal/fault"
-	"tieline/internal/ha"
 	"tieline/internal/store"
 )
 
@@ -23,15 +22,11 @@ type fakeStore struct {
 	listen atomic.Int64
 }
 
-func (f *fakeStore) ReadGroup(context.Context) (ha.Group, error) {
+func (f *fakeStore) Glance(context.Context) (store.Glance, error) {
 	f.reads.Add(1)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return ha.Group{}, f.away
-}
-
-func (f *fakeStore) Pulse(context.Context) (store.Pulse, error) {
-	return store.Pulse{Group: "group", Now: time.Now().Add(time.Hour)}, nil
+	return store.Glance{Name: "group", Now: time.Now().Add(time.Hour)}, f.away
 }
 func (f *fakeStore) Backlog(context.Context) (map[string]store.Backlog, error) { return nil, nil }
 func (f *fakeStore) Throughput(context.Context) (map[string]int64, error)      { return nil, nil }

@@ -21,16 +21,16 @@ const (
 // Marks tell by subject whether something has changed: then the mark is another.
 type Marks map[Subject]string
 
-func marksOf(p store.Pulse, backlog map[string]store.Backlog) Marks {
+func marksOf(g store.Glance, backlog map[string]store.Backlog) Marks {
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
 	var all store.Backlog // a claim makes no entry in a timeline
 	for _, b := range backlog {
 		all.Due, all.Claimed, all.Parked = all.Due+b.Due, all.Claimed+b.Claimed, all.Parked+b.Parked
 	}
 	return Marks{
-		Alerts:    number(p.Alerts) + "/" + number(all.Due) + "/" + number(all.Claimed) + "/" + number(all.Parked),
-		Documents: number(p.Documents),
-		Changes:   number(p.Events),
+		Alerts:    number(g.Alerts) + "/" + number(all.Due) + "/" + number(all.Claimed) + "/" + number(all.Parked),
+		Documents: number(g.Documents),
+		Changes:   number(g.Changes),
 	}
 }
 

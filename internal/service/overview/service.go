@@ -10,15 +10,13 @@ import (
 
 	"tieline/internal/connector"
 	"tieline/internal/fault"
-	"tieline/internal/ha"
 	"tieline/internal/store"
 )
 
 // Store is what overview needs of the database. Each method is one statement.
 type Store interface {
-	// ReadGroup reads the rows of availability, at one moment.
-	ReadGroup(ctx context.Context) (ha.Group, error)
-	Pulse(ctx context.Context) (store.Pulse, error)
+	// Glance reads the group at one moment.
+	Glance(ctx context.Context) (store.Glance, error)
 	Backlog(ctx context.Context) (map[string]store.Backlog, error)
 	Throughput(ctx context.Context) (map[string]int64, error)
 	Document(ctx context.Context, connector string, version int64) (store.StoredDocument, error)
@@ -62,19 +60,18 @@ func (s *Service) Read(ctx context.Context) (*Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
 	var r reading
-	var pulse store.Pulse
+	var group store.Glance
 	reads, rctx := errgroup.WithContext(ctx)
-	reads.Go(func() (err error) { r.group, err = s.store.ReadGroup(rctx); return })
-	reads.Go(func() (err error) { pulse, err = s.store.Pulse(rctx); return })
+	reads.Go(func() (err error) { group, err = s.store.Glance(rctx); return })
 	reads.Go(func() (err error) { r.backlog, err = s.store.Backlog(rctx); return })
 	reads.Go(func() (err error) { r.delivered, err = s.store.Throughput(rctx); return })
 	if err := reads.Wait(); err != nil {
 		return nil, err
 	}
-	r.name, r.now, r.since = pulse.Group, pulse.Now, pulse.Since
+	r.name, r.now, r.group, r.since = group.Name, group.Now, group.Group, group.Since
 	r.suspect, r.dead = s.presence.look(ctx, s.store, r.group.Servers)
 	snapshot := derive(r)
-	snapshot.Marks = marksOf(pulse, r.backlog)
+	snapshot.Marks = marksOf(group, r.backlog)
 	s.keep(snapshot)
 	return snapshot, nil
 }

@@ -31,6 +31,8 @@ type Connector struct {
 	Wish        string    // the server a person asked to be Active, "" = none
 	Members     []Member  // in communication order
 	Work        Work
+
+	needs []Attention // what needs a person
 }
 
 // Work is what lies before a connector and what it did.
@@ -86,8 +88,8 @@ type Server struct {
 	Standing Standing
 	Why      string
 	Last     Heartbeat
-	Active   []string // the connectors it is Active for
-	Serves   int      // how many it is a member of
+	Active   []string // the connectors it is Active for, by name
+	Others   []string // those it is a member of beside
 	// WithoutPresence: its death shows only by its silence.
 	WithoutPresence bool
 }
