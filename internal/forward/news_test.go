@@ -337,8 +337,8 @@ func TestReconcileMarksAndSendsNothing(t *testing.T) {
 		w.remote.Make(w.key(ids[2]))                                                                      // a twin
 		w.remote.Make(w.key(alert.NewID()))                                                               // a stranger
 		w.remote.Disturb(nil)                                                                             //
-		forgotten := w.remote.Make(w.key(alert.NewID()))                                                  // an ended one
-		w.remote.Edit(forgotten, func(t *forwardtest.Ticket) { t.State, t.Open = "resolved", false })     //
+		forgotten := w.remote.Make(w.key(alert.NewID()))                                                  // a resolved one
+		w.remote.Edit(forgotten, func(t *forwardtest.Ticket) { t.State = "resolved" })                    //
 		w.remote.Edit("2", func(t *forwardtest.Ticket) { t.State, t.Open, t.Revision = "open", true, 1 }) // a late older write
 		w.remote.Delete("1")
 		before := len(w.remote.Calls("create")) + len(w.remote.Calls("update"))

@@ -93,7 +93,7 @@ func (t *tenure) reconcile(ctx context.Context) (Report, error) {
 		t.lost(err)
 		return r, err
 	}
-	if err := t.strangers(ctx, listed, &r); err != nil {
+	if err := t.strangers(ctx, setup.Mapping, listed, &r); err != nil {
 		return r, err
 	}
 	t.log.Info("both sides were compared", "connector", t.cfg.Connector, "epoch", t.term.Epoch,
@@ -179,7 +179,7 @@ func (t *tenure) judge(ctx context.Context, listed listing, began time.Time, r *
 
 // strangers counts the tickets whose alert is not kept. Those of links that are
 // not at rest are none: they are worked anyway.
-func (t *tenure) strangers(ctx context.Context, listed listing, r *Report) error {
+func (t *tenure) strangers(ctx context.Context, m Mapping, listed listing, r *Report) error {
 	var unmatched []alert.ID
 	for id, c := range listed.byKey {
 		if !c.matched {
@@ -196,7 +196,7 @@ func (t *tenure) strangers(ctx context.Context, listed listing, r *Report) error
 	for _, id := range unmatched {
 		switch c := listed.byKey[id]; {
 		case linked[id]:
-		case c.open == 0:
+		case c.open == 0 || m.StateClass(c.state) != "open": // a resolved one can be worked again, and need not be
 			r.Forgotten++
 		default:
 			r.Strangers++
