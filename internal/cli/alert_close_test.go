@@ -19,7 +19,7 @@ func TestASourceThatLeavesIsNamed(t *testing.T) {
 		s.json(&open, "alert", "list", "--status", "open")
 		return len(open) == 3 && len(open[0].Links) == 1 && open[0].Links[0].Stage == "settled"
 	})
-	if out := s.ok("alert", "close", open[0].ID); !strings.Contains(out, "1 alerts were closed") {
+	if out := s.ok("alert", "close", open[0].ID); !strings.Contains(out, "1 alert was closed") {
 		t.Errorf("close says %q", out)
 	}
 	name := open[0].Source
