@@ -53,6 +53,24 @@ func (c *command) audited(cmd *cobra.Command, db *store.DB, args []string, run f
 	return failed
 }
 
+// auditMade enters a verb that made the very tables the audit is in, when it is
+// done: there was nothing to write into before.
+func (c *command) auditMade(cmd *cobra.Command, url, detail string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), auditTime)
+	defer cancel()
+	db, err := store.Open(ctx, url, store.Options{MaxConns: 1})
+	if err == nil {
+		defer db.Close()
+		err = access.New(db, "", nil).Record(ctx, access.Entry{
+			Who: c.who(), Via: access.ViaCLI, Action: strings.TrimPrefix(cmd.CommandPath(), "tieline "), Detail: detail, Outcome: access.Done,
+		})
+	}
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, err, "it was done, but not written to the audit")
+	}
+	return nil
+}
+
 // why is what the audit says of a verb that failed.
 func why(err error) string {
 	var quiet exitCode

@@ -54,6 +54,11 @@ With --dry-run nothing is changed: it lists what would be run; -o json has the s
 			if err != nil {
 				return err
 			}
+			if from != to {
+				if err := c.auditMade(cmd, url.Reveal(), fmt.Sprintf("version %d -> %d", from, to)); err != nil {
+					return err
+				}
+			}
 			v := migrated{cfg.DatabaseText(), from, to}
 			return c.print(v, func(w io.Writer) {
 				if from == to {

@@ -47,6 +47,9 @@ files adapter, are not in the database.`,
 			if err != nil {
 				return err
 			}
+			if err := c.auditMade(cmd, to, "from "+out.From); err != nil {
+				return err
+			}
 			return c.printCopied(out)
 		},
 	}

@@ -106,18 +106,18 @@ func TestChangesAreAudited(t *testing.T) {
 	s.run("ha", "switchover", "desk")
 	s.ok("user", "add", "ann", "--role", "admin")
 	all, err := s.store().Entries(t.Context(), access.Query{})
-	if err != nil || len(all) != 3 {
-		t.Fatalf("%d entries, not 3: %v", len(all), err)
+	if err != nil || len(all) != 4 {
+		t.Fatalf("%d entries, not 4: %v", len(all), err)
 	}
 	for i, want := range []struct {
 		action, target string
 		outcome        access.Outcome
-	}{{"user add", "ann", access.Done}, {"ha switchover", "desk", access.Failed}, {"connector apply", "", access.Done}} {
+	}{{"user add", "ann", access.Done}, {"ha switchover", "desk", access.Failed}, {"connector apply", "", access.Done}, {"db migrate", "", access.Done}} {
 		if e := all[i]; e.Action != want.action || e.Target != want.target || e.Outcome != want.outcome || e.Who != "tester" || e.Via != access.ViaCLI {
 			t.Errorf("entry %+v, want %+v by tester", e, want)
 		}
 	}
-	if all[0].Detail != "as admin" || all[1].Detail == "" || all[2].Detail != "version 1 of connector desk" {
+	if all[0].Detail != "as admin" || all[1].Detail == "" || all[2].Detail != "version 1 of connector desk" || !strings.HasPrefix(all[3].Detail, "version 0 -> ") {
 		t.Errorf("details %q, %q and %q", all[0].Detail, all[1].Detail, all[2].Detail)
 	}
 }
