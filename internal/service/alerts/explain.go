@@ -196,6 +196,9 @@ func lacks(s connector.Source) string {
 
 // explainStage says what is known about the ticket while something remains to be done.
 func explainStage(l store.LinkDetail) string {
+	if l.Side == alert.Source {
+		return explainBack(l)
+	}
 	switch l.Stage {
 	case alert.Fresh:
 		return "Nothing was sent yet."
@@ -209,6 +212,18 @@ func explainStage(l store.LinkDetail) string {
 		return fmt.Sprintf("More than one ticket was found; they are being merged into %s.", l.Ticket)
 	default:
 		return fmt.Sprintf("Ticket %s shows revision %d of %d.", orDash(l.Ticket), l.Delivered, l.Wanted)
+	}
+}
+
+// explainBack is explainStage for the way back.
+func explainBack(l store.LinkDetail) string {
+	switch {
+	case l.Stage != alert.Fresh && l.Stage != alert.Settled:
+		return "What the source was told last was not answered: it is told again."
+	case l.Told == "":
+		return "The source was not told of the ticket yet."
+	default:
+		return fmt.Sprintf("The source was told %q last.", l.Told)
 	}
 }
 

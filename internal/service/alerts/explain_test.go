@@ -118,6 +118,25 @@ func TestExplainTheWayBack(t *testing.T) {
 	}
 }
 
+// TestExplainTheWayBackUnderWay: it is about the source, not about a ticket.
+func TestExplainTheWayBackUnderWay(t *testing.T) {
+	for _, c := range []struct {
+		stage alert.Stage
+		told  string
+		says  string
+	}{
+		{alert.Fresh, "", "The source was not told of the ticket yet."}, {alert.Settled, "open", `The source was told "open" last.`},
+		{alert.Uncertain, "", "was not answered: it is told again."}, {alert.Verify, "open", "was not answered: it is told again."},
+	} {
+		l := store.LinkDetail{Link: alert.NewLink(alert.LinkID{Connector: "desk", Alert: uuid.New(), Side: alert.Source}, 3)}
+		l.Stage, l.Told, l.Attempts, l.Failure, l.DueAt = c.stage, c.told, 2, "no answer", now.Add(time.Minute)
+		got := explainLink(l, circumstances{group: groupWith(time.Second), now: now}).Text
+		if !strings.Contains(got, c.says) || strings.Contains(got, "Ticket") {
+			t.Errorf("%s: %q does not say %q", c.stage, got, c.says)
+		}
+	}
+}
+
 // TestExplainATicketThatWentAway: nobody sees there what the alert says.
 func TestExplainATicketThatWentAway(t *testing.T) {
 	doc, err := connector.Parse([]byte("name: desk\nremote: {kind: files, settings: {directory: DIR}}\nsources: [{name: shop, kind: generic}]\n"))
