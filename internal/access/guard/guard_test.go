@@ -278,6 +278,9 @@ func TestTokens(t *testing.T) {
 	if e := s.memory.last(t); e.Who != "token:operator" || e.Via != access.ViaToken || e.Outcome != access.Done {
 		t.Errorf("entry %+v", e)
 	}
+	lower := bearer("GET", "/api/v1/view", "token-of-viewer")
+	lower.Header.Set("Authorization", "bearer token-of-viewer")
+	s.do(lower, 200) // RFC 9110: a scheme is of any case
 	body := s.do(bearer("POST", "/api/v1/operate", "token-of-viewer"), http.StatusForbidden)
 	if !strings.Contains(body, `"status":403`) || !strings.Contains(body, `"next":`) {
 		t.Errorf("the problem is %s", body)

@@ -103,8 +103,8 @@ func (v *visit) identify(r *http.Request) error {
 		return nil
 	}
 	if header := r.Header.Get("Authorization"); header != "" && v.route.API() {
-		text, ok := strings.CutPrefix(header, "Bearer ")
-		if !ok {
+		scheme, text, _ := strings.Cut(header, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
 			return fault.New(fault.Unauthorized, "the API takes API tokens only").WithNext(`Send "Authorization: Bearer TOKEN".`)
 		}
 		var err error
