@@ -14,7 +14,6 @@ import (
 	"tieline/internal/console"
 	"tieline/internal/fault"
 	"tieline/internal/service/overview"
-	"tieline/internal/store"
 )
 
 // Console is the console and the API alone, without a server: it takes no alerts
@@ -125,8 +124,10 @@ func (c *Console) open(ctx context.Context) error {
 	if a.group, err = a.db.Group(ctx); err != nil {
 		return err
 	}
-	if a.cfg.GroupNamed && a.group.Name != "" && a.group.Name != a.cfg.ManagementGroup {
-		return store.OtherGroup(a.group.Name, "this console", a.cfg.ManagementGroup)
+	if a.cfg.GroupNamed {
+		if err := a.group.Is(a.cfg.ManagementGroup, "this console"); err != nil {
+			return err
+		}
 	}
 	a.openWeb(ctx, "")
 	c.server.RegisterOnShutdown(a.web.console.Close)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -221,32 +222,34 @@ func (c *command) open(cmd *cobra.Command) (*store.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkGroup(cmd.Context(), db, cfg); err != nil {
+	if err := checkGroup(cmd, db, cfg); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }
 
 // checkGroup refuses the database of another management group than the one that
-// was named. Where none was named, the database says which it is.
-func (c *command) checkGroup(ctx context.Context, db *store.DB, cfg config.Config) error {
+// was named (where none was, the database says which it is), and changes of one
+// whose group was moved elsewhere, which nobody would ever read.
+func checkGroup(cmd *cobra.Command, db *store.DB, cfg config.Config) error {
+	group, err := db.Group(cmd.Context())
+	if err == nil {
+		err = namedGroup(group, cfg)
+	}
+	if err == nil && !slices.Contains(reading, verbOf(cmd)) {
+		err = group.Moved()
+	}
+	return err
+}
+
+// verbOf names a command as the audit does: its words without the program's.
+func verbOf(cmd *cobra.Command) string { return strings.TrimPrefix(cmd.CommandPath(), "tieline ") }
+
+func namedGroup(group store.GroupInfo, cfg config.Config) error {
 	if !cfg.GroupNamed {
 		return nil
 	}
-	group, err := db.Group(ctx)
-	if err != nil {
-		return err
-	}
-	return sameGroup(group.Name, cfg)
-}
-
-// sameGroup compares the group that was named with the database's, which has no
-// name before its first server joined.
-func sameGroup(database string, cfg config.Config) error {
-	if !cfg.GroupNamed || database == "" || database == cfg.ManagementGroup {
-		return nil
-	}
-	return store.OtherGroup(database, "this command", cfg.ManagementGroup)
+	return group.Is(cfg.ManagementGroup, "this command")
 }
 
 // fileExists refuses an embedded database that is not there: it would be made.

@@ -392,6 +392,25 @@ func TestAnotherManagementGroup(t *testing.T) {
 	s.ok("status") // the database says which it is
 }
 
+// TestAGroupThatWasMoved: a change made in the database it left would reach nobody.
+func TestAGroupThatWasMoved(t *testing.T) {
+	s := newSite(t)
+	_, stop := s.serve("--server", "only", "--management-group", "prod")
+	stop()
+	old, next := filepath.Join(s.env["TIELINE_DATA_DIR"], "tieline.db"), filepath.Join(s.dir, "next.db")
+	s.ok("db", "copy", "sqlite:"+old, "sqlite:"+next)
+	for _, line := range []string{"connector apply -f " + s.document(validDocument), "alert retry --all-parked", "ha settings set default --tolerance 4", "send key=x"} {
+		if r := s.run(strings.Fields(line)...); r.code != 7 || !strings.Contains(r.err, `"prod" was moved to another database`) {
+			t.Errorf("%s: %+v", line, r)
+		}
+	}
+	s.ok("status", "--management-group", "prod")
+	if r := s.run("status", "--management-group", "test"); r.code != 7 || !strings.Contains(r.err, `belongs to management group "prod"`) {
+		t.Errorf("another group's name: %+v", r)
+	}
+	s.ok("ha", "settings", "set", "default", "--tolerance", "4", "--database", "sqlite:"+next)
+}
+
 func TestWatchEndsWithCtrlC(t *testing.T) {
 	s := newSite(t)
 	s.ok("db", "migrate")

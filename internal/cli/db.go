@@ -44,7 +44,7 @@ With --dry-run nothing is changed: it lists what would be run; -o json has the s
 			if err != nil {
 				return err
 			}
-			if err := sameGroup(plan.Group, cfg); err != nil {
+			if err := namedGroup(store.GroupInfo{Name: plan.Group}, cfg); err != nil {
 				return err
 			}
 			if dry {

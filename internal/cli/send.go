@@ -137,7 +137,7 @@ func (c *command) liveServers(cmd *cobra.Command) ([]string, error) {
 	}
 	here := []string{"http://" + config.Reachable(cfg.Listen)}
 	db, err := c.open(cmd)
-	if err != nil && cfg.Embedded() {
+	if err != nil && cfg.Embedded() && fault.KindOf(err) != fault.Refused {
 		return here, nil
 	}
 	if err != nil {

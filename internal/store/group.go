@@ -18,6 +18,18 @@ type GroupInfo struct {
 	Generation int64         // of the connector documents; grows with every applied one
 }
 
+// Moved is the error for whoever would change the database of a group that was
+// moved, or is being moved, to another one; nil where it was not.
+func (g GroupInfo) Moved() error { return movedAway(g.Name) }
+
+// Is returns OtherGroup's error where the group has a name, and another one.
+func (g GroupInfo) Is(name, who string) error {
+	if own := unmarked(g.Name); own != "" && own != name {
+		return OtherGroup(own, who, name)
+	}
+	return nil
+}
+
 // OtherGroup is the error for somebody who is set up for another management
 // group than the one whose database was opened.
 func OtherGroup(database, who, set string) error {
