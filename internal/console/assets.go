@@ -44,6 +44,14 @@ func loadAssets() *assets {
 // imported finds the modules that a script imports from beside it.
 var imported = regexp.MustCompile(`"\./([a-z]+\.js)"`)
 
+// comments are for readers of the source: they are not sent. In a script only
+// those that have their lines to themselves are found.
+var comments = map[string]*regexp.Regexp{
+	".js":  regexp.MustCompile(`(?m)^[ \t]*//.*\n`),
+	".css": regexp.MustCompile(`(?s)/\*.*?\*/\n*`),
+	".svg": regexp.MustCompile(`(?s)<!--.*?-->\n*`),
+}
+
 // load serves a file and returns its served name. A script that imports another
 // names it by its served name, so a change of either changes both.
 func (a *assets) load(name string) string {
@@ -55,6 +63,9 @@ func (a *assets) load(name string) string {
 		panic(err) // it is embedded, or a script imports what is not there
 	}
 	ext := path.Ext(name)
+	if c, ok := comments[ext]; ok {
+		body = c.ReplaceAll(body, nil)
+	}
 	if ext == ".js" {
 		body = imported.ReplaceAllFunc(body, func(found []byte) []byte {
 			return []byte(`"./` + a.load(string(imported.FindSubmatch(found)[1])) + `"`)

@@ -326,6 +326,9 @@ func TestAssetsAreKeptForEver(t *testing.T) {
 		if w.Code != http.StatusOK || !strings.Contains(w.Header().Get("Cache-Control"), "immutable") {
 			t.Errorf("%s: %d, %s", part, w.Code, w.Header().Get("Cache-Control"))
 		}
+		if sent := w.Body.String(); strings.HasPrefix(sent, "//") || strings.Contains(sent, "\n//") || strings.Contains(sent, "/*") || len(sent) < 50 {
+			t.Errorf("%s is sent with its comments, or without what they tell of:\n%s", part, sent)
+		}
 	}
 	if found < 5 {
 		t.Errorf("the page names %d assets", found)

@@ -75,7 +75,8 @@ func (c *Console) strip(ctx context.Context, k overview.Connector, now time.Time
 	return drawStrip(h, w), nil
 }
 
-// stripCache keeps a picture until something in it changes, or a minute passes:
+// stripCache keeps a picture until something in it changes, or a minute passes
+// (seconds, while nobody is Active):
 // the live page of a connector asks for it once a second.
 type stripCache struct {
 	key string
@@ -83,11 +84,11 @@ type stripCache struct {
 }
 
 func (p *stripCache) get(ctx context.Context, c *Console, k overview.Connector, now time.Time, w window) (strip, error) {
-	gone := ""
+	gone, every := "", time.Minute
 	if k.Active == "" || k.Dead() {
-		gone = fmt.Sprint(k.Holder, k.Heard) // what the open gap begins with
+		gone, every = fmt.Sprint(k.Holder, k.Heard), 5*time.Second // what the open gap begins with; it grows
 	}
-	key := fmt.Sprint(k.Epoch, k.Active, gone, k.Settings.Version, k.ActiveSince, k.Order(), now.Truncate(time.Minute))
+	key := fmt.Sprint(k.Epoch, k.Active, gone, k.Settings.Version, k.ActiveSince, k.Order(), now.Truncate(every))
 	if key == p.key {
 		return p.s, nil
 	}

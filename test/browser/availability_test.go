@@ -295,10 +295,29 @@ func availabilityOnPhone(t *testing.T, s *site) {
 	second := p.order()[1]
 	p.press("Move Up " + second)
 	p.sees("The order was")
+	p.seesTab("High availability")
+	p.open(deskPage + "/history")
+	p.seesTab("History")
+	if shown := evaluate[[]string](p, `[...document.querySelectorAll(".strip > svg")].filter(e => e.checkVisibility()).map(e => e.className.baseVal)`); strings.Join(shown, " ") != "strip-narrow" {
+		t.Errorf("a phone shows the drawings %q", shown)
+	}
 	p.press("Navigation")
 	p.submit("Servers")
 	p.sees("Every installation of the connector service")
 	p.wide()
+}
+
+// seesTab waits until the current tab, of that name, can be seen whole.
+func (p *tab) seesTab(name string) {
+	p.t.Helper()
+	if !p.eventually(func() bool {
+		return evaluate[bool](p, `(() => {
+			const tab = document.querySelector('.tabs [aria-current]'), r = tab.getBoundingClientRect();
+			return tab.textContent === "`+name+`" && r.left >= 0 && r.right <= innerWidth;
+		})()`)
+	}) {
+		p.t.Errorf("%s does not show its tab %s", p.path(), name)
+	}
 }
 
 // historyTells shows what the steps before did, and rolls back.

@@ -25,13 +25,16 @@ type reading struct {
 
 // derive concludes the states from the rows.
 func derive(r reading) *Snapshot {
-	s := &Snapshot{At: r.now, Group: r.name}
+	s := &Snapshot{At: r.now, Group: r.name, Connectors: make([]Connector, 0, len(r.group.Settings))}
 	servers := make(map[string]ha.Server, len(r.group.Servers))
 	for _, row := range r.group.Servers {
 		servers[row.Name] = row
 	}
 	members := make(map[string][]ha.Member, len(r.group.Settings))
 	for _, m := range r.group.Members {
+		if members[m.Connector] == nil {
+			members[m.Connector] = make([]ha.Member, 0, len(servers))
+		}
 		members[m.Connector] = append(members[m.Connector], m)
 	}
 	leases := make(map[string]ha.Lease, len(r.group.Leases))
@@ -39,7 +42,7 @@ func derive(r reading) *Snapshot {
 		leases[l.Connector] = l
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.group.Settings)) {
-		part := ha.Group{Members: members[name], Leases: []ha.Lease{leases[name]}}
+		part := ha.Group{Members: members[name], Leases: []ha.Lease{leases[name]}, Servers: make([]ha.Server, 0, len(members[name]))}
 		for _, m := range part.Members {
 			if row, ok := servers[m.Server]; ok {
 				part.Servers = append(part.Servers, row)
@@ -65,7 +68,9 @@ func (r reading) connector(name string, part ha.Group) Connector {
 			c.Heard, c.LeaseEnds = row.HeartbeatAt, row.HeartbeatAt.Add(lease.Promised)
 		}
 	}
-	for i, m := range part.Order(name) {
+	order := part.Order(name)
+	c.Members = make([]Member, 0, len(order))
+	for i, m := range order {
 		row, _ := part.Server(m.Server)
 		member := Member{
 			Server: m.Server, Rank: i + 1, State: ha.StateOf(part, name, m.Server, r.dead), Runs: m.Runs,
