@@ -10,4 +10,9 @@
 // tokens, session ids and set-up links, which are random and long, by SHA-256.
 // Ages and expiries are judged by the database's clock, so that a session is
 // as old on one server as on the next.
+//
+// A change has its audit entry before it is made (Service.Begin), which is
+// completed afterwards (Service.End): whatever ends the process in between leaves
+// an entry that says so. Two transactions do for every change there is, whereas one
+// for both would have to be told to each of them.
 package access

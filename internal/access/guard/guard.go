@@ -1,7 +1,8 @@
 // Package guard stands before every page of the console and every operation of
 // the API. It finds out who asks (a session's cookie or an API token), compares
-// their role with what the route needs, refuses foreign forms, sets the security
-// headers, bounds the request, and writes the audit of changes and refusals.
+// their role with what the route needs, refuses foreign forms and what is no text,
+// sets the security headers, bounds the request, and writes the audit of changes
+// and refusals.
 //
 // A route is one line of a table, and there is no way past the table: what is
 // not said of a route is refused. Whoever adds one says what it needs.
