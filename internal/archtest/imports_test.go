@@ -59,6 +59,7 @@ var allowed = map[string][]string{
 	"internal/forward/forwardtest": {"forward", "alert", "connector", "ha", "remote", "source"},
 	"internal/hatest":              {"ha"},
 	"internal/storetest":           {"store", "store/...", "alert", "connector", "ha", "hatest", "intake", "forward", "retention", "access", "fault", "secret"},
+	"internal/storetest/tds":       {},
 	"internal/sourcetest":          {"source", "alert", "fault"},
 	"internal/remotetest":          {"remote", "alert", "fault", "secret"},
 	"internal/archtest":            {},

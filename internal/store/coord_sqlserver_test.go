@@ -13,6 +13,7 @@ import (
 	"tieline/internal/ha"
 	"tieline/internal/hatest"
 	"tieline/internal/store/sqlserver"
+	"tieline/internal/storetest/tds"
 )
 
 // sqlserverDSN is where the tests find a SQL Server; none can be installed here.
@@ -23,8 +24,18 @@ func TestSQLServerCoordinatorConforms(t *testing.T) {
 	if server == "" {
 		t.Skip("NOT RUN: " + sqlserverDSN + " names no SQL Server, and none can be installed here")
 	}
+	runSQLServerCoordinator(t, func(t *testing.T) string { return freshSQLServer(t, server) })
+}
+
+// TestPlayedSQLServerCoordinatorConforms runs the same on a server that plays one.
+func TestPlayedSQLServerCoordinatorConforms(t *testing.T) {
+	server := tds.Play(t, freshPostgres(t))
+	runSQLServerCoordinator(t, func(t *testing.T) string { return server.URL(freshPostgres(t)) })
+}
+
+func runSQLServerCoordinator(t *testing.T, fresh func(t *testing.T) string) {
 	hatest.RunCoordinator(t, func(t *testing.T) hatest.Harness {
-		h := newHarness(t, freshSQLServer(t, server))
+		h := newHarness(t, fresh(t))
 		answers := h.answers()
 		answers.Kill = func(t *testing.T, s ha.Session) { killSQLServer(t, h.db, s) }
 		answers.LockLease = func(t *testing.T, connector string) func() {

@@ -9,6 +9,7 @@ package storetest
 import (
 	"context"
 	"database/sql"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,15 @@ func Run(t *testing.T, fresh Fresh) {
 // leaves out those in which many contend or chance decides: they bring no other.
 func RunStatements(t *testing.T, fresh Fresh) {
 	runGroups(t, fresh, opening, documents, drafts, accepting, claiming, recording, mail, absences, people, editing, searching, forgetting, copying, accessing, watching)
+}
+
+// RunOwn runs those of them that bring about what an engine may write in full, but
+// for the two that ask for much and tell no more.
+func RunOwn(t *testing.T, fresh Fresh) {
+	brief := maps.Clone(forgetting)
+	delete(brief, "forget/in pages, and not before a backlog")
+	delete(brief, "forget/claims and intake go on beside it")
+	runGroups(t, fresh, opening, documents, accepting, claiming, recording, mail, absences, people, editing, brief)
 }
 
 func runGroups(t *testing.T, fresh Fresh, groups ...map[string]func(*testing.T, Fresh)) {

@@ -1,9 +1,10 @@
 // Package sqlserver is the engine for SQL Server 2017 and later, Azure SQL and
 // servers that speak their protocol and language (Babelfish for PostgreSQL).
 //
-// It was never run against a server by its own tests, which have none; they
-// check every statement it runs by rules, and its connections against a server
-// of their own that speaks the protocol.
+// Its own tests have no SQL Server. They check every statement by rules, the
+// connections against a server of their own that speaks the protocol, and what the
+// statements do on one that has PostgreSQL carry them out in translation
+// (storetest/tds); the suites of a real one run where the environment names it.
 //
 // # What it relies on, and what not
 //
