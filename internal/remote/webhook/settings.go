@@ -185,6 +185,9 @@ func readHeaders(r *remote.Reader) map[string]*text {
 			r.Bad("headers."+name, "%v", err)
 			continue
 		}
+		for _, said := range mistakes(t.parsed) {
+			r.Bad("headers."+name, "%s", said)
+		}
 		headers[name] = t
 	}
 	return headers

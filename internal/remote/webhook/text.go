@@ -72,6 +72,9 @@ func readText(r *remote.Reader, key string) *text {
 		r.Bad(key, "%v", err)
 		return literal("")
 	}
+	for _, said := range mistakes(t.parsed) {
+		r.Bad(key, "%s", said)
+	}
 	return t
 }
 

@@ -118,7 +118,7 @@ func TestDefaultBodyIsTheMessage(t *testing.T) {
 func TestTemplatesThatFail(t *testing.T) {
 	for name, c := range map[string]map[string]any{
 		"no JSON":      {"body": `{"a": {{ .Subject }} }`},
-		"unknown":      {"body": `{{ .Nothing }}`},
+		"unknown":      {"body": `{{ if eq .Severity ".." }}{{ .Nothing }}{{ end }}`},
 		"call":         {"body": `{{ call .Subject }}`},
 		"blank path":   {"path": "/{{ .Subject }}"},
 		"leaving path": {"path": "/{{ path .Severity }}/x"},
@@ -313,6 +313,31 @@ func TestProbe(t *testing.T) {
 	a, _ := record(t, 404, "", map[string]any{"probe": map[string]any{"path": "/health"}})
 	if err := a.Probe(t.Context()); err == nil {
 		t.Error("a probe of its own that answers 404 is good")
+	}
+}
+
+// TestCheckTriesTemplates: what fails for every message is told when the document
+// is written, all of it at once, and not by every alert that is parked.
+func TestCheckTriesTemplates(t *testing.T) {
+	check := func(create map[string]any) (all []string) {
+		for _, p := range Check(remote.Settings{Endpoints: []string{"http://x"}, Values: map[string]any{"create": create, "idempotent": true}}) {
+			all = append(all, p.Path+": "+p.Message)
+		}
+		return all
+	}
+	got := check(map[string]any{"path": "/{{ .Tickt }}", "body": "{{ .Nope }} {{ if .Key }}{{ .Alert.Labls }}{{ end }} {{ upper 1 }} {{ .Nope }}", "ticket": "body.id"})
+	want := []string{"create.body: always fails at <.Nope>", "create.body: always fails at <.Alert.Labls>", "create.body: always fails at <1>", "create.path: always fails at <.Tickt>"}
+	if len(got) != len(want) {
+		t.Fatalf("problems %q, want %q", got, want)
+	}
+	for i := range want {
+		if !strings.HasPrefix(got[i], "remote.settings."+want[i]) {
+			t.Errorf("problem %q, want %q", got[i], want[i])
+		}
+	}
+	fine := `{{ with .Note }}{{ .Text }}{{ end }}{{ range $k, $v := .Fields }}{{ $k }}{{ end }}{{ .Alert.Labels.none | default "x" }}{{ slice .Key 0 30 }}{{ json . }}`
+	if problems := check(map[string]any{"path": "/t", "body": fine, "ticket": "body.id"}); len(problems) > 0 {
+		t.Errorf("a template that is fine for some message: %q", problems)
 	}
 }
 
