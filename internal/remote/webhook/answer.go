@@ -47,26 +47,34 @@ func readExpression(r *remote.Reader, key string, kinds ...cel.Kind) cel.Program
 	if source == "" {
 		return nil
 	}
-	program, err := compile(source, kinds)
-	if err != nil {
-		r.Bad(key, "%v", err)
+	program, wrong := compile(source, kinds)
+	for _, one := range wrong {
+		r.Bad(key, "%s", one)
 	}
 	return program
 }
 
-func compile(source string, kinds []cel.Kind) (cel.Program, error) {
+// compile returns the program, or everything that is wrong with the expression.
+func compile(source string, kinds []cel.Kind) (_ cel.Program, wrong []string) {
 	env, err := environment()
 	if err != nil {
-		return nil, fmt.Errorf("make the expressions' environment: %w", err)
+		return nil, []string{"the expressions' environment cannot be made: " + remote.Clean(err.Error())}
 	}
 	ast, issues := env.Compile(source)
-	if err := issues.Err(); err != nil {
-		return nil, fmt.Errorf("is not an expression: %s", remote.Clean(err.Error()))
+	for _, e := range issues.Errors() {
+		wrong = append(wrong, fmt.Sprintf("is not an expression: %d:%d: %s", e.Location.Line(), e.Location.Column()+1, remote.Clean(e.Message)))
+	}
+	if len(wrong) > 0 {
+		return nil, wrong
 	}
 	if kind := ast.OutputType().Kind(); kind != cel.DynKind && !slices.Contains(kinds, kind) {
-		return nil, fmt.Errorf("gives %s, which is of no use here", ast.OutputType())
+		return nil, []string{fmt.Sprintf("gives %s, which is of no use here", ast.OutputType())}
 	}
-	return env.Program(ast, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(1000))
+	program, err := env.Program(ast, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(1000))
+	if err != nil {
+		return nil, []string{"cannot be run: " + remote.Clean(err.Error())}
+	}
+	return program, nil
 }
 
 // variables are what expressions see of an answer.

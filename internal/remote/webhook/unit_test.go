@@ -335,6 +335,11 @@ func TestCheckTriesTemplates(t *testing.T) {
 			t.Errorf("problem %q, want %q", got[i], want[i])
 		}
 	}
+	got = check(map[string]any{"path": "/t", "ticket": "boddy.id + nope"})
+	want = []string{"create.ticket: is not an expression: 1:1: undeclared reference to 'boddy'", "create.ticket: is not an expression: 1:12: undeclared reference to 'nope'"}
+	if len(got) != 2 || !strings.HasPrefix(got[0], "remote.settings."+want[0]) || !strings.HasPrefix(got[1], "remote.settings."+want[1]) {
+		t.Errorf("problems %q, want %q", got, want)
+	}
 	fine := `{{ with .Note }}{{ .Text }}{{ end }}{{ range $k, $v := .Fields }}{{ $k }}{{ end }}{{ .Alert.Labels.none | default "x" }}{{ slice .Key 0 30 }}{{ json . }}`
 	if problems := check(map[string]any{"path": "/t", "body": fine, "ticket": "body.id"}); len(problems) > 0 {
 		t.Errorf("a template that is fine for some message: %q", problems)
