@@ -38,13 +38,13 @@ const (
 
 // Run runs the suite.
 func Run(t *testing.T, fresh Fresh) {
-	runGroups(t, fresh, opening, documents, drafts, accepting, claiming, recording, mail, absences, people, editing, searching, contention, forgetting, copying, accessing, watching, random)
+	runGroups(t, fresh, opening, documents, drafts, accepting, claiming, recording, mail, absences, people, editing, searching, contention, forgetting, copying, accessing, auditing, watching, random)
 }
 
 // RunStatements runs the tests that bring every statement of the store about, and
 // leaves out those in which many contend or chance decides: they bring no other.
 func RunStatements(t *testing.T, fresh Fresh) {
-	runGroups(t, fresh, opening, documents, drafts, accepting, claiming, recording, mail, absences, people, editing, searching, forgetting, copying, accessing, watching)
+	runGroups(t, fresh, opening, documents, drafts, accepting, claiming, recording, mail, absences, people, editing, searching, forgetting, copying, accessing, auditing, watching)
 }
 
 // RunOwn runs those of them that bring about what an engine may write in full, but
