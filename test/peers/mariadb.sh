@@ -31,8 +31,9 @@ make() {
   [ -n "$port" ] || port=$(free_port)
   echo "$port" >"$DIR/port"
   [ "$(id -u)" != 0 ] || { chown -R mysql:mysql "$DIR"; user=(--user=mysql); }
-  mariadb-install-db --no-defaults --datadir="$DIR/data" --auth-root-authentication-method=normal --skip-test-db \
-    --skip-name-resolve "${user[@]}" >"$DIR/log/install.log" 2>&1 ||
+  # A server that starts removes temporary tables from its tmpdir: in a shared one, those of an installation beside it.
+  mariadb-install-db --no-defaults --datadir="$DIR/data" --tmpdir="$DIR/tmp" --auth-root-authentication-method=normal \
+    --skip-test-db --skip-name-resolve "${user[@]}" >"$DIR/log/install.log" 2>&1 ||
     { tail -20 "$DIR/log/install.log" >&2; die "mariadb-install-db failed"; }
   cat >"$DIR/init.sql" <<E
 CREATE DATABASE IF NOT EXISTS \`${MARIADB_DB:-tieline}\` CHARACTER SET utf8mb4;
