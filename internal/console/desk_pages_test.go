@@ -240,4 +240,5 @@ func TestAListOfAlertsIsLive(t *testing.T) {
 		}
 	}
 	b.says(b.get("/alerts?q=labels", http.StatusOK), "No alert fits")
+	b.says(b.get("/alerts?q=one&before=1.00000000-0000-0000-0000-000000000000", http.StatusOK), "Nothing further back fits", "The newest that fit")
 }

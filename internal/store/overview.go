@@ -28,10 +28,11 @@ type Glance struct {
 // glanceText reads all of it at one moment, in rows of one form: a thousand
 // connectors make a few thousand of them, which costs less than half of what
 // their JSON would (compare ReadGroup). What only grows is found at the end of
-// its index; drafts are few.
+// its index; drafts are few. They are not counted alone: of one that is edited
+// much, as many revisions go as come.
 const glanceText = `
 SELECT 0 AS kind, g.name AS a, '' AS b, '' AS c, '' AS d, '' AS e, k.now AS p,
-	g.generation + (SELECT count(*) + count(CASE WHEN ended <> '' THEN 1 END) FROM draft) AS q,
+	g.generation + (SELECT count(*) + coalesce(max(at), 0) FROM draft) AS q,
 	(SELECT coalesce(max(id), 0) FROM timeline) AS r, (SELECT coalesce(max(id), 0) FROM availability_event) AS s, 0 AS t, 0 AS u
 FROM management_group g CROSS JOIN clock k
 UNION ALL

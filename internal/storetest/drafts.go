@@ -180,6 +180,12 @@ func draftPruned(t *testing.T, fresh Fresh) {
 	if n := f.count("SELECT count(*) FROM draft WHERE connector = $1", tickets); n != 100 || d.Revision != 103 {
 		t.Errorf("%d revisions are kept, the newest is %d", n, d.Revision)
 	}
+	f.exec("UPDATE draft SET at = at - 1000000")
+	before := must(f.db.Glance(t.Context()))(t).Documents
+	must(f.db.SaveDraft(t.Context(), d))(t)
+	if after := must(f.db.Glance(t.Context()))(t).Documents; after <= before {
+		t.Errorf("a save that pushes an old revision out is not seen: %d, then %d", before, after)
+	}
 }
 
 func sampleAlerts(t *testing.T, fresh Fresh) {
