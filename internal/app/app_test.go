@@ -1,21 +1,16 @@
 package app
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"tieline/internal/config"
 	"tieline/internal/connector"
 	"tieline/internal/fault"
-	"tieline/internal/ha"
 	"tieline/internal/remotetest"
 	"tieline/internal/store"
 )
@@ -261,159 +256,5 @@ func TestAdministrationNeedsTheKey(t *testing.T) {
 		if resp.StatusCode != http.StatusUnauthorized {
 			t.Errorf("with %.10q: %d, want 401", key, resp.StatusCode)
 		}
-	}
-}
-
-// ghost is a process of a name that has no presence, as behind a transaction
-// pooler; beat is one sign of life.
-type ghost struct {
-	t        *testing.T
-	session  ha.Session
-	number   int64
-	promised time.Duration
-}
-
-func newGhost(t *testing.T, dir, server string, promised time.Duration) *ghost {
-	t.Helper()
-	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(dir, "tieline.db"), store.Options{Migrate: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	err = db.Join(t.Context(), store.Join{Server: server, Boot: "ghost", HighAvailability: true, Promised: promised})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := &ghost{t: t, promised: promised}
-	if g.session, err = db.Coordinator().Open(t.Context(), server, "ghost"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { g.session.Close() })
-	g.beat(server)
-	return g
-}
-
-func (g *ghost) beat(server string) {
-	g.t.Helper()
-	g.number++
-	if _, err := g.session.Beat(g.t.Context(), ha.Beat{Server: server, Boot: "ghost", Number: g.number, Promised: g.promised}); err != nil {
-		g.t.Fatal(err)
-	}
-}
-
-// TestANameOfAProcessThatMayBeDead: a server that was killed where nothing but
-// silence tells of it gets its name back by itself, once that is safe.
-func TestANameOfAProcessThatMayBeDead(t *testing.T) {
-	dir := t.TempDir()
-	newGhost(t, dir, "one", 6*time.Second)
-	var log journal
-	startLogging(t, settings(dir, "one"), &log)
-	if log.count("waiting until that is certain") != 1 || log.count("its name is free in") != 1 {
-		t.Error("the log does not say, once, what was waited for")
-	}
-}
-
-// TestANameOfAProcessThatLives: a sign of life while a second process waits for
-// the name ends its waiting.
-func TestANameOfAProcessThatLives(t *testing.T) {
-	dir := t.TempDir()
-	g := newGhost(t, dir, "one", time.Minute)
-	var log journal
-	a := New(Options{Config: settings(dir, "one"), Log: slog.New(slog.NewTextHandler(&log, nil))})
-	ended := make(chan error, 1)
-	go func() { ended <- a.Start(t.Context()) }()
-	deadline := time.After(wait)
-	tick := time.NewTicker(500 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case err := <-ended:
-			if fault.KindOf(err) != fault.Refused || !strings.Contains(fault.Message(err), "already running") {
-				t.Errorf("err = %v", err)
-			}
-			return
-		case <-deadline:
-			t.Fatal("it still waits for the name of a process that lives")
-		case <-tick.C:
-			g.beat("one")
-		}
-	}
-}
-
-// TestPathsForProgramsAnswerPrograms: whoever comes to intake's paths in a wrong
-// way is told so in the form that programs read, not by a page of the console.
-func TestPathsForProgramsAnswerPrograms(t *testing.T) {
-	d := newDesk(t)
-	dir := t.TempDir()
-	apply(t, dir, d.document)
-	a := start(t, settings(dir, "one"))
-	for _, c := range []struct {
-		method, path string
-		status       int
-		allow        string
-	}{
-		{"GET", "/v1/sources/shop", 405, "POST"}, {"HEAD", "/v1/sources/shop", 405, "POST"}, {"PUT", "/v1/sources/shop", 405, "POST"},
-		{"DELETE", "/v1/sources/shop", 405, "POST"}, {"POST", "/v1/sources/none", 404, ""},
-		{"POST", "/v1/sources/shop/more", 404, ""}, {"GET", "/v1/sources/", 404, ""}, {"GET", "/v1/nothing", 404, ""}, {"POST", "/v1/", 404, ""},
-	} {
-		req, err := http.NewRequestWithContext(t.Context(), c.method, "http://"+a.Addr()+c.path, strings.NewReader("{}"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, _ := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if resp.StatusCode != c.status || resp.Header.Get("Allow") != c.allow || resp.Header.Get("Content-Type") != "application/problem+json" {
-			t.Errorf("%s %s: %s %v", c.method, c.path, resp.Status, resp.Header)
-		}
-		var problem struct {
-			Status int
-			Detail string
-		}
-		if err := json.Unmarshal(text, &problem); c.method != "HEAD" && (err != nil || problem.Status != c.status || problem.Detail == "") {
-			t.Errorf("%s %s: %s", c.method, c.path, text)
-		}
-	}
-}
-
-// TestADatabaseFileThatIsReplaced: what is accepted into a file that nobody else
-// sees is lost with the process. Nothing is taken in any more, and the server ends.
-func TestADatabaseFileThatIsReplaced(t *testing.T) {
-	d := newDesk(t)
-	dir := t.TempDir()
-	apply(t, dir, d.document)
-	file := filepath.Join(dir, "tieline.db")
-	older, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := start(t, settings(dir, "one"))
-	post(t, a, "shop", alertNamed("x", "open"))
-	if err := os.WriteFile(file+".restored", older, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(file+".restored", file); err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.Post("http://"+a.Addr()+"/v1/sources/shop", "application/json", strings.NewReader(`{"key": "y"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
-		t.Errorf("an alert after the file was replaced is answered %s", resp.Status)
-	}
-	a.runner.Beat()
-	select {
-	case <-a.Done():
-	case <-time.After(wait):
-		t.Fatal("the server goes on with a file that nobody else sees")
-	}
-	_ = a.Stop(t.Context()) // what cannot be recorded is given up
-	if err := a.Err(); fault.KindOf(err) != fault.Unavailable || !strings.Contains(fault.Message(err), "was replaced by another") || !strings.Contains(fault.Message(err), "-wal") {
-		t.Errorf("err = %v", err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"tieline/internal/alert"
 	"tieline/internal/remote"
+	"tieline/internal/remotetest"
 	"tieline/internal/secret"
 )
 
@@ -193,5 +194,29 @@ func TestStatesThatNewsTells(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
+	}
+}
+
+// The overlap is read again, and only what was not there before is told.
+func TestNewsThatAppearsOutOfOrder(t *testing.T) {
+	a := connect(t, settings(t))
+	k := remotetest.NewKey()
+	ticket := create(t, a, k)
+	_, mark, err := a.News(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	person(t, http.MethodPut, "/ticket/"+ticket.ID, map[string]string{"Status": "open"})
+	person(t, http.MethodPut, "/ticket/"+ticket.ID, map[string]string{"Status": "stalled"})
+	news, next := poll(t, a, mark, ticket.ID, func(n []alert.News) bool { return len(n) >= 2 })
+	b, err := parseBookmark(next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := number(strings.TrimPrefix(news[0].ID, "txn/"))
+	b.seen = slices.DeleteFunc(b.seen, func(n int64) bool { return n == first }) // as if it had not been visible
+	late, _, err := a.News(t.Context(), b.String())
+	if err != nil || !slices.ContainsFunc(late, func(n alert.News) bool { return n.ID == news[0].ID }) {
+		t.Errorf("the late transaction %d is not told: %+v, %v", first, late, err)
 	}
 }

@@ -2,7 +2,6 @@ package rt
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -374,77 +373,5 @@ func TestNews(t *testing.T) {
 	repeat, _ := poll(t, a, mark, ticket.ID, func(n []alert.News) bool { return len(n) >= 3 })
 	if repeat[0].ID != news[0].ID {
 		t.Error("the same news has another name the second time")
-	}
-}
-
-// The overlap is read again, and only what was not there before is told.
-func TestNewsThatAppearsOutOfOrder(t *testing.T) {
-	a := connect(t, settings(t))
-	k := remotetest.NewKey()
-	ticket := create(t, a, k)
-	_, mark, err := a.News(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	person(t, http.MethodPut, "/ticket/"+ticket.ID, map[string]string{"Status": "open"})
-	person(t, http.MethodPut, "/ticket/"+ticket.ID, map[string]string{"Status": "stalled"})
-	news, next := poll(t, a, mark, ticket.ID, func(n []alert.News) bool { return len(n) >= 2 })
-	b, err := parseBookmark(next)
-	if err != nil {
-		t.Fatal(err)
-	}
-	first := number(strings.TrimPrefix(news[0].ID, "txn/"))
-	b.seen = slices.DeleteFunc(b.seen, func(n int64) bool { return n == first }) // as if it had not been visible
-	late, _, err := a.News(t.Context(), b.String())
-	if err != nil || !slices.ContainsFunc(late, func(n alert.News) bool { return n.ID == news[0].ID }) {
-		t.Errorf("the late transaction %d is not told: %+v, %v", first, late, err)
-	}
-}
-
-// TestDeletedByAPerson: Request Tracker keeps a deleted ticket, takes updates of it
-// and shows them to nobody.
-func TestDeletedByAPerson(t *testing.T) {
-	a := connect(t, settings(t))
-	k := remotetest.NewKey()
-	ticket := create(t, a, k)
-	person(t, http.MethodPut, "/ticket/"+ticket.ID, map[string]string{"Status": "deleted"})
-	d := remotetest.Draft(k, 2, nil)
-	_, updated := a.Update(t.Context(), ticket.ID, d)
-	_, _, compared := a.Compare(t.Context(), ticket.ID, d)
-	noted := a.Note(t.Context(), ticket.ID, k, alert.Note{Seq: 1, Text: "x"})
-	for _, err := range []error{updated, compared, noted} {
-		f := failure(t, err)
-		if f.Class != remote.Permanent || !errors.Is(f, remote.ErrGone) || !strings.Contains(f.Msg, "ticket "+ticket.ID+" was deleted") {
-			t.Errorf("told a deleted ticket: %v", f)
-		}
-	}
-}
-
-func TestMergedByAPerson(t *testing.T) {
-	a := connect(t, settings(t))
-	k, other := remotetest.NewKey(), remotetest.NewKey()
-	ticket, into := create(t, a, k), create(t, a, other)
-	_, mark, err := a.News(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	person(t, http.MethodPut, "/ticket/"+ticket.ID, map[string]string{"MergeInto": into.ID})
-	news, _ := poll(t, a, mark, ticket.ID, func(n []alert.News) bool { return len(n) >= 1 })
-	if news[0].State != "merged" || news[0].Own || news[0].Key != "" {
-		t.Errorf("the news is %+v", news[0])
-	}
-	d := remotetest.Draft(k, 2, nil)
-	d.Subject = "another alert's subject"
-	_, updated := a.Update(t.Context(), ticket.ID, d)
-	_, _, compared := a.Compare(t.Context(), ticket.ID, d)
-	noted := a.Note(t.Context(), ticket.ID, k, alert.Note{Seq: 1, Text: "x"})
-	for _, err := range []error{updated, compared, noted} {
-		f := failure(t, err)
-		if f.Class != remote.Permanent || !errors.Is(f, remote.ErrMerged) || !strings.Contains(f.Msg, "ticket "+ticket.ID+" was merged") || !strings.Contains(f.Msg, into.ID) {
-			t.Errorf("told a ticket that was merged away: %v", f)
-		}
-	}
-	if _, differs, err := a.Compare(t.Context(), into.ID, remotetest.Draft(other, 1, nil)); err != nil || len(differs) > 0 {
-		t.Errorf("the ticket merged into was changed: %v, %v", differs, err)
 	}
 }
