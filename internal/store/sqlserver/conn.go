@@ -2,6 +2,7 @@ package sqlserver
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -164,16 +165,21 @@ func (c *conn) ResetSession(context.Context) error {
 
 // CheckNamedValue gives ids the type of their columns, char(36): the driver
 // would send them as nvarchar, for which a column would be converted row by row.
+// An absent value gets a type: the one that says there is none is not known to
+// every server.
 func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 	switch id := v.Value.(type) {
 	case uuid.UUID:
 		v.Value = mssql.VarChar(id.String())
 		return nil
 	case uuid.NullUUID:
-		v.Value = nil
+		v.Value = sql.NullString{}
 		if id.Valid {
 			v.Value = mssql.VarChar(id.UUID.String())
 		}
+		return nil
+	case nil:
+		v.Value = sql.NullString{}
 		return nil
 	}
 	return c.Conn.CheckNamedValue(v)

@@ -54,13 +54,13 @@ func TestTypesOfParameters(t *testing.T) {
 	f := newFake(t, func(request) reply { return row(int64(1)) })
 	db := pool(t, f, "")
 	id := uuid.New()
-	_, err := db.ExecContext(t.Context(), "UPDATE link SET a = $1, b = $2, c = $3, d = $4, e = $5, f = $6, g = $7",
-		id, uuid.NullUUID{UUID: id, Valid: true}, uuid.NullUUID{}, int64(1), 2, true, mssql.NVarCharMax("[]"))
+	_, err := db.ExecContext(t.Context(), "UPDATE link SET a = $1, b = $2, c = $3, d = $4, e = $5, f = $6, g = $7, h = $8",
+		id, uuid.NullUUID{UUID: id, Valid: true}, uuid.NullUUID{}, int64(1), 2, true, mssql.NVarCharMax("[]"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	said := f.said()
-	want := "@p1 varchar(36),@p2 varchar(36),@p3 nvarchar(1),@p4 bigint,@p5 bigint,@p6 bit,@p7 nvarchar(max)"
+	want := "@p1 varchar(36),@p2 varchar(36),@p3 nvarchar(4000),@p4 bigint,@p5 bigint,@p6 bit,@p7 nvarchar(max),@p8 nvarchar(4000)"
 	if got := said[len(said)-1].Params; got != want {
 		t.Errorf("types %q, want %q", got, want)
 	}

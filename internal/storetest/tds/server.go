@@ -73,6 +73,7 @@ type request struct {
 	verb byte // of a request of the transaction manager
 	text string
 	args map[string]any
+	bad  error // why it cannot be read
 }
 
 // connection is one client's, read by one goroutine and answered by another, so
@@ -157,7 +158,7 @@ func (c *connection) read(todo chan<- request) {
 		case packBatch:
 			r.text = wide(body)
 		case packRPC:
-			r.text, r.args = call(body[6:]) // a procedure by its number, flags
+			r.text, r.args, r.bad = call(body[6:]) // a procedure by its number, flags
 		case packTransaction:
 			r.verb = body[0]
 		default:

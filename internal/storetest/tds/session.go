@@ -69,7 +69,11 @@ func (s *session) run(r request) (out []byte) {
 		return s.transaction(r)
 	}
 	b := &batch{session: s, ctx: r.ctx, vars: r.args}
-	if err := b.run(r.text); err != nil {
+	err := r.bad
+	if err == nil {
+		err = b.run(r.text)
+	}
+	if err != nil {
 		out = append(b.out, failureOf(err).token()...)
 		return append(append(out, s.abort()...), done(doneError, 0)...)
 	}

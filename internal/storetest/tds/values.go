@@ -22,8 +22,14 @@ const (
 	stamps // sent as one and the same: nobody looks
 )
 
-// call reads a call of sp_executesql: the text and the parameters, by name.
-func call(b []byte) (text string, args map[string]any) {
+// call reads a call of sp_executesql: the text and the parameters, by name. A
+// parameter of a type that is not known here is refused, as it is elsewhere.
+func call(b []byte) (text string, args map[string]any, err error) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			err = &failure{8009, 16, fmt.Sprint(bug)}
+		}
+	}()
 	args = map[string]any{}
 	for i := 0; len(b) > 0; i++ {
 		n := 1 + 2*int(b[0])
@@ -38,7 +44,7 @@ func call(b []byte) (text string, args map[string]any) {
 			args[name] = v
 		}
 	}
-	return text, args
+	return text, args, nil
 }
 
 // value reads one parameter's type and value: nil, an int64 or a string.
