@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -39,7 +40,12 @@ func FreshSQLServer(tb testing.TB) string {
 	tb.Cleanup(func() {
 		// It goes also while a connection is left; not every server can say that.
 		_ = onSQLServer(server, "ALTER DATABASE "+name+" SET SINGLE_USER WITH ROLLBACK IMMEDIATE")
-		if err := onSQLServer(server, "DROP DATABASE "+name); err != nil {
+		err := onSQLServer(server, "DROP DATABASE "+name)
+		for tries := 1; err != nil && tries < 20; tries++ {
+			time.Sleep(500 * time.Millisecond) // a session that was closed may take a while to end
+			err = onSQLServer(server, "DROP DATABASE "+name)
+		}
+		if err != nil {
 			tb.Error(err)
 		}
 	})
