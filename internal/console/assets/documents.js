@@ -1,6 +1,8 @@
 // Answers while somebody types: how many stored alerts a subscription takes, and
 // what a mapping comes to. Without script the page says so when it is loaded.
 
+import { morph, parse } from "./morph.js";
+
 const patience = 350; // ms without a key before the server is asked
 
 const number = (n) => n.toLocaleString("en-US");
@@ -61,6 +63,20 @@ function previews(area) {
 
 document.querySelectorAll("textarea[data-count]").forEach(counts);
 document.querySelectorAll("textarea[data-preview]").forEach(previews);
+
+// Another alert to preview on: what is typed stays, and comes to something else.
+async function chosen(choice) {
+  const alert = new URLSearchParams({ alert: choice.value });
+  history.replaceState(null, "", `?${alert}`);
+  for (const field of document.querySelectorAll("input[type=hidden][name=alert]")) field.value = choice.value;
+  for (const area of document.querySelectorAll("textarea[data-preview]")) {
+    area.dataset.alert = choice.value;
+    if (area.value) area.dispatchEvent(new Event("input"));
+  }
+  const answer = await fetch(`?fragment=told&${alert}`).catch(() => null);
+  if (answer?.ok) morph(document.getElementById("told"), parse(await answer.text()).body.firstElementChild);
+}
+
 document.querySelectorAll("select.alert-choice").forEach((choice) => {
-  choice.addEventListener("change", () => choice.form.requestSubmit());
+  choice.addEventListener("change", () => chosen(choice));
 });

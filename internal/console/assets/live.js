@@ -113,9 +113,13 @@ async function load(id) {
   loaded.set(id, performance.now());
   if (!list) return;
   try {
-    const answer = await fetch(addressOf(list), { cache: "no-store" });
+    const asked = addressOf(list).href;
+    const answer = await fetch(asked, { cache: "no-store" });
     if (answer.redirected || !answer.ok) return; // the stream tells of a session or a database that is gone
-    if (!replace(document.getElementById(id), await answer.text(), true)) return reload(list);
+    const html = await answer.text(), now = document.getElementById(id);
+    // A form that was sent from the page meanwhile made it another: this is no answer to it.
+    if (now && addressOf(now).href !== asked) return reload(now);
+    if (!replace(now, html, true)) return reload(list);
     ages();
     document.dispatchEvent(new CustomEvent("tieline:panels"));
   } catch {
