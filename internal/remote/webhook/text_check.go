@@ -45,7 +45,7 @@ func mistakes(t *template.Template) []string {
 			continue
 		}
 		_, said, _ := strings.Cut(err.Error(), `" at `) // template: body:1:5: executing "body" at <.Nope>: ...
-		said, _, _ = strings.Cut(said, " in type ") // of ours, which nobody wrote
+		said, _, _ = strings.Cut(said, " in type ")     // of ours, which nobody wrote
 		said = "always fails at " + remote.Clean(said)
 		if !slices.Contains(found, said) {
 			found = append(found, said)
