@@ -21,9 +21,11 @@ steps=("$@")
 work=$(mktemp -d "${TMPDIR:-/tmp}/tieline-run.XXXXXX")
 chmod 755 "$work" # PostgreSQL and Request Tracker run as users of their own
 export CGO_ENABLED=0
+starting= # the process that starts the servers
 
 cleanup() {
 	local peer
+	[ -z "$starting" ] || wait "$starting" 2>/dev/null || true # installing must not be broken off
 	for peer in pgbouncer postgres mariadb alertmanager rt; do
 		[ ! -d "$work/$peer" ] || test/peers/$peer.sh destroy "$work/$peer" >/dev/null 2>&1 || true
 	done
@@ -41,25 +43,38 @@ not_run() {
 
 heading() { printf '\n=== %s (%ss)\n' "$1" "$SECONDS"; }
 
+export TIELINE_TEST_ALERTMANAGER_WEBHOOK=127.0.0.1:20990
+
+# Installs and starts the servers, and tells their addresses.
+start_peers() {
+	test/peers/postgres.sh start "$work/postgres" >"$work/peers.env"
+	# shellcheck source=/dev/null
+	. "$work/peers.env"
+	{
+		test/peers/pgbouncer.sh start "$work/pgbouncer" "$PG_URL"
+		test/peers/mariadb.sh start "$work/mariadb"
+		AM_WEBHOOK="http://$TIELINE_TEST_ALERTMANAGER_WEBHOOK/" test/peers/alertmanager.sh start "$work/alertmanager"
+		test/peers/rt.sh start "$work/rt"
+	} >>"$work/peers.env"
+}
+
+# Starts them beside the first step, which does not need them.
+begin_peers() {
+	[ -z "$starting" ] || return 0
+	start_peers 2>"$work/peers.log" &
+	starting=$!
+}
+
 peers() {
 	[ -z "${TIELINE_TEST_POSTGRES_URL:-}" ] || return 0
-	heading 'start PostgreSQL, MariaDB, Alertmanager and Request Tracker'
-	local out
-	out=$(test/peers/postgres.sh start "$work/postgres")
-	eval "$out"
+	begin_peers
+	heading 'wait for PostgreSQL, MariaDB, Alertmanager and Request Tracker'
+	wait "$starting" || { cat "$work/peers.log" >&2; echo 'a server that the tests need could not be started' >&2; return 1; }
+	# shellcheck source=/dev/null
+	. "$work/peers.env"
 	export TIELINE_TEST_POSTGRES_URL=$PG_URL TIELINE_TEST_POSTGRES_SCRIPT="$PWD/test/peers/postgres.sh"
-	out=$(test/peers/pgbouncer.sh start "$work/pgbouncer" "$PG_URL")
-	eval "$out"
-	export TIELINE_TEST_PGBOUNCER_URL=$BOUNCER_URL
-	out=$(test/peers/mariadb.sh start "$work/mariadb")
-	eval "$out"
-	export TIELINE_TEST_MARIADB_URL=$MARIADB_URL
-	export TIELINE_TEST_ALERTMANAGER_WEBHOOK=127.0.0.1:20990
-	out=$(AM_WEBHOOK="http://$TIELINE_TEST_ALERTMANAGER_WEBHOOK/" test/peers/alertmanager.sh start "$work/alertmanager")
-	eval "$out"
+	export TIELINE_TEST_PGBOUNCER_URL=$BOUNCER_URL TIELINE_TEST_MARIADB_URL=$MARIADB_URL
 	export TIELINE_TEST_ALERTMANAGER_URL=$AM_URL TIELINE_TEST_ALERTMANAGER_SCRIPT="$PWD/test/peers/alertmanager.sh"
-	out=$(test/peers/rt.sh start "$work/rt")
-	eval "$out"
 	export TIELINE_TEST_RT_URL=$RT_URL TIELINE_TEST_RT_TOKEN=$RT_TOKEN TIELINE_TEST_RT_OPERATOR_TOKEN=$RT_OPERATOR_TOKEN
 	export TIELINE_TEST_RT_SCRIPT="$PWD/test/peers/rt.sh" TIELINE_TEST_RT_DIR="$work/rt"
 }
@@ -85,9 +100,14 @@ cross() {
 unit() {
 	peers
 	heading 'tests under the race detector'
+	local longest=internal/store
 	# The race detector needs cgo for the test binary; the product never does. Many
-	# packages wait for servers and disks more than they compute, hence -p.
-	CGO_ENABLED=1 go test -race -count=1 -p 3 -timeout 14m $(go list ./... | grep -v -e /test/ -e /internal/sim)
+	# packages wait for servers and disks more than they compute, hence -p. What
+	# lasts longest begins first.
+	CGO_ENABLED=1 go test -race -count=1 -p 3 -timeout 14m $(
+		go list "./$longest/..." ./internal/app ./internal/remote/rt
+		go list ./... | grep -v -e /test/ -e /internal/sim -e "/$longest" -e '/internal/app$' -e '/remote/rt$'
+	)
 }
 
 sim() {
@@ -159,6 +179,7 @@ if [ "${steps[0]}" = screenshots ]; then
 	screenshots "${steps[1]}"
 	exit
 fi
+case " ${steps[*]} " in *' unit '* | *' faults '* | *' browser '* | *' soak '*) begin_peers ;; esac
 for step in "${steps[@]}"; do "$step"; done
 heading 'all passed'
 not_run
