@@ -98,7 +98,8 @@ func (c Change) Grew() bool { return c != Repeated && c != Stale }
 // and key (nil when there is none). It returns the alert as it should be
 // stored; its ID is zero when it is a new one, which the caller names.
 //
-// A closing that ends before the open alert began is a late word about an
+// An open alert is as young as its latest start: the source may have closed and
+// opened it again unheard. A closing that ended before is a late word about an
 // earlier one and Stale. A closing for which no alert is open is Repeated when
 // the latest alert closed (sources repeat "resolved"), unless it tells of a
 // later problem that opened and closed unheard: that is Missed.
@@ -109,6 +110,9 @@ func Apply(latest *Alert, o Observation) (Alert, Change) {
 	next := *latest
 	next.Seen++
 	told := latest.Edits.Over(o.Content)
+	if o.Status == Open && o.StartsAt.After(latest.StartsAt) {
+		next.StartsAt = o.StartsAt
+	}
 	if o.Status == Closed {
 		if !o.EndsAt.IsZero() && !latest.StartsAt.IsZero() && o.EndsAt.Before(latest.StartsAt) {
 			return *latest, Stale

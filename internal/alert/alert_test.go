@@ -53,6 +53,24 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// TestALateClosingOfAnEarlierStart: the source closed and opened it again, of
+// which the repeat with a later start is all that was heard.
+func TestALateClosingOfAnEarlierStart(t *testing.T) {
+	for name, content := range map[string]string{"repeated": "full", "changed": "fuller"} {
+		open := Alert{ID: NewID(), Status: Open, Revision: 1, StartsAt: noon, Content: Content{Summary: "full"}}
+		again, _ := Apply(&open, observed(Open, content, noon.Add(10*time.Minute), time.Time{}))
+		if !again.StartsAt.Equal(noon.Add(10 * time.Minute)) {
+			t.Errorf("%s: it starts at %s, want the later start", name, again.StartsAt)
+		}
+		if _, change := Apply(&again, observed(Closed, "full", noon, noon.Add(5*time.Minute))); change != Stale {
+			t.Errorf("%s: the closing of the earlier start is %s, want stale", name, change)
+		}
+		if got, _ := Apply(&again, observed(Open, "full", noon, time.Time{})); !got.StartsAt.Equal(again.StartsAt) {
+			t.Errorf("%s: a late word about the earlier start moved it to %s", name, got.StartsAt)
+		}
+	}
+}
+
 func TestApplyKeepsContentOfAnEmptyClosing(t *testing.T) {
 	open := &Alert{ID: NewID(), Status: Open, Revision: 1, Content: Content{Summary: "full", Severity: "critical"}}
 	got, _ := Apply(open, Observation{Status: Closed})

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 
 	"tieline/internal/alert"
 )
@@ -14,6 +15,10 @@ type Observed struct {
 	// store calls it inside the transaction with the alert after alert.Apply; it
 	// is pure and fast.
 	Route func(a *alert.Alert) []Routing
+	// Gone reports whether whoever brought it waits no more; nil = never. The store
+	// calls it inside the transaction, just before it decides, and stores nothing
+	// of what it brought (ErrGone).
+	Gone func() bool
 }
 
 // Routing tells the store what to do for one connector that subscribes to the alert.
@@ -32,8 +37,11 @@ type Routing struct {
 type Accepted struct {
 	ID     alert.ID
 	Change alert.Change
-	Err    error // this observation alone was refused; nothing of it is stored
+	Err    error // this observation alone was refused, or ErrGone; nothing of it is stored
 }
+
+// ErrGone is the Accepted.Err of what nobody waits for any more.
+var ErrGone = errors.New("whoever brought it has gone")
 
 // Batch is what one transaction takes in.
 type Batch struct {

@@ -80,6 +80,9 @@ func (s *fakeStore) apply(b Batch, item Observed) Accepted {
 	if len(item.Key) > 2 && item.Key[:3] == "bad" {
 		return Accepted{Err: fault.New(fault.Invalid, "the database refuses the alert")}
 	}
+	if item.Gone != nil && item.Gone() {
+		return Accepted{Err: ErrGone}
+	}
 	at := subject{item.Source, item.Key}
 	var latest *alert.Alert
 	if a, ok := s.latest[at]; ok {

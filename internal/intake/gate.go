@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -70,6 +71,7 @@ type subject struct{ source, key string }
 
 // call is one caller's observations.
 type call struct {
+	ctx          context.Context // of the caller
 	observations []alert.Observation
 	done         chan struct{} // closed when accepted or err stands
 	accepted     []Accepted
@@ -103,7 +105,8 @@ func NewGate(cfg Config) *Gate {
 }
 
 // Accept stores observations and answers when they are committed, in their
-// order. Observations of one problem are applied in the order of the calls. An
+// order. Observations of one problem are applied in the order of the calls. Those of a
+// caller whose context ended before they set off are not stored. An
 // error is of kind fault.Unavailable: nothing is known to be stored, and After
 // says when to try again.
 func (g *Gate) Accept(ctx context.Context, observations []alert.Observation) ([]Accepted, error) {
@@ -112,7 +115,7 @@ func (g *Gate) Accept(ctx context.Context, observations []alert.Observation) ([]
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.cfg.Deadline)
 	defer cancel()
-	c := &call{observations: observations, done: make(chan struct{})}
+	c := &call{ctx: ctx, observations: observations, done: make(chan struct{})}
 	if err := g.enqueue(c); err != nil {
 		return nil, err
 	}
@@ -233,8 +236,17 @@ func (g *Gate) mark(calls []*call, by int) {
 	}
 }
 
+// gone reports whether a caller waits no more. The clock is asked as well: in a
+// process that was frozen the timers have yet to tell.
+func (c *call) gone() bool {
+	deadline, limited := c.ctx.Deadline()
+	return c.ctx.Err() != nil || limited && !time.Now().Before(deadline)
+}
+
 // fly commits the calls' observations in one transaction and answers them. No
-// caller's context reaches it: one that gives up must not fail the others.
+// caller's context reaches it: one that gives up must not fail the others. What
+// a caller brought that has gone by then is not stored: it was not answered and
+// says it again, perhaps to another server, and by now it may be an old word.
 func (g *Gate) fly(calls []*call) {
 	table := g.cfg.Router.Table()
 	batch := Batch{Server: g.cfg.Server, Generation: table.stamp()}
@@ -248,7 +260,7 @@ func (g *Gate) fly(calls []*call) {
 	}
 	for _, c := range calls {
 		for _, o := range c.observations {
-			batch.Items = append(batch.Items, Observed{Observation: o, Route: route})
+			batch.Items = append(batch.Items, Observed{Observation: o, Route: route, Gone: c.gone})
 		}
 	}
 	// Twice the callers' time: one that came late may still be answered.
@@ -293,6 +305,9 @@ func answer(calls []*call, accepted []Accepted, err error) {
 			c.accepted, accepted = accepted[:len(c.observations):len(c.observations)], accepted[len(c.observations):]
 		}
 		c.err = err
+		if slices.ContainsFunc(c.accepted, func(a Accepted) bool { return errors.Is(a.Err, ErrGone) }) {
+			c.accepted, c.err = nil, unavailable(ErrGone, "the alerts were not stored: whoever sent them had gone")
+		}
 		close(c.done)
 	}
 }

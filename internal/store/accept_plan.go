@@ -37,6 +37,9 @@ func (p *plan) observe(item intake.Observed) intake.Accepted {
 	o.StartsAt, o.EndsAt = o.StartsAt.UTC().Truncate(time.Microsecond), o.EndsAt.UTC().Truncate(time.Microsecond)
 	at := problem{o.Source, o.Key}
 	t := p.current[at]
+	if item.Gone != nil && item.Gone() {
+		return intake.Accepted{Err: intake.ErrGone}
+	}
 	var latest *alert.Alert
 	if t != nil {
 		latest = &t.alert

@@ -33,22 +33,24 @@ FROM input`
 
 var grownAlertsInput = []engine.Column{
 	{Name: "id", Type: engine.UUID}, {Name: "latest_key", Type: engine.NullText}, {Name: "status", Type: engine.Text},
-	{Name: "revision", Type: engine.Int}, {Name: "seen", Type: engine.Int}, {Name: "ends_at", Type: engine.Int},
-	{Name: "body", Type: engine.Text}, {Name: "generation", Type: engine.Int},
+	{Name: "revision", Type: engine.Int}, {Name: "seen", Type: engine.Int}, {Name: "starts_at", Type: engine.Int},
+	{Name: "ends_at", Type: engine.Int}, {Name: "body", Type: engine.Text}, {Name: "generation", Type: engine.Int},
 }
 
 const grownAlertsText = `
 UPDATE alert SET latest_key = input.latest_key, status = input.status, revision = input.revision, seen = input.seen,
-	ends_at = input.ends_at, body = input.body, changed_at = (SELECT now FROM clock),
+	starts_at = input.starts_at, ends_at = input.ends_at, body = input.body, changed_at = (SELECT now FROM clock),
 	generation = input.generation, behind = ` + behindText + `
 FROM input WHERE alert.id = input.id`
 
 var seenAlertsInput = []engine.Column{
 	{Name: "id", Type: engine.UUID}, {Name: "latest_key", Type: engine.NullText}, {Name: "seen", Type: engine.Int},
+	{Name: "starts_at", Type: engine.Int},
 }
 
 const seenAlertsText = `
-UPDATE alert SET latest_key = input.latest_key, seen = input.seen FROM input WHERE alert.id = input.id`
+UPDATE alert SET latest_key = input.latest_key, seen = input.seen, starts_at = input.starts_at
+FROM input WHERE alert.id = input.id`
 
 var wantLinksInput = []engine.Column{
 	{Name: "alert_id", Type: engine.UUID}, {Name: "connector", Type: engine.Text}, {Name: "wanted", Type: engine.Int},
@@ -198,7 +200,7 @@ func (w *writes) alert(t *touched) error {
 		latest = nil
 	}
 	if t.stored && !t.grew {
-		w.seen = append(w.seen, []any{a.ID, latest, a.Seen})
+		w.seen = append(w.seen, []any{a.ID, latest, a.Seen, micros(a.StartsAt)})
 		return nil
 	}
 	content, err := body(a)
@@ -206,7 +208,7 @@ func (w *writes) alert(t *touched) error {
 		return err
 	}
 	if t.stored {
-		w.grown = append(w.grown, []any{a.ID, latest, string(a.Status), a.Revision, a.Seen, micros(a.EndsAt), content, a.Generation})
+		w.grown = append(w.grown, []any{a.ID, latest, string(a.Status), a.Revision, a.Seen, micros(a.StartsAt), micros(a.EndsAt), content, a.Generation})
 		return nil
 	}
 	w.fresh = append(w.fresh, []any{

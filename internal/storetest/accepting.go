@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -21,10 +22,62 @@ var accepting = map[string]func(*testing.T, Fresh){
 	"accept/links that exist hear of it":                       acceptTell,
 	"accept/back-off stays":                                    acceptBackoff,
 	"accept/sweep":                                             acceptSweep,
+	"accept/a late closing of an earlier start":                acceptLate,
+	"accept/what nobody waits for":                             acceptGone,
 	"accept/a large batch":                                     acceptLarge,
 	"accept/nothing":                                           acceptNothing,
 	"accept/an alert that closed under new documents":          acceptBehind,
 	"accept/a person sees what changed, not what was repeated": acceptTimeline,
+}
+
+// acceptLate: an alert is as young as its latest start, also where nothing else
+// of it was new.
+func acceptLate(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	at := time.Date(2026, 1, 31, 10, 0, 0, 0, time.UTC)
+	said := func(status alert.Status, summary string, from, until time.Time) alert.Change {
+		o := observe("a", status, summary)
+		o.StartsAt, o.EndsAt = from, until
+		return f.accept(to(tickets), o)[0].Change
+	}
+	for i, step := range []struct {
+		got, want alert.Change
+	}{
+		{said(alert.Open, "one", at, time.Time{}), alert.Raised},
+		{said(alert.Open, "one", at.Add(10*time.Minute), time.Time{}), alert.Repeated},
+		{said(alert.Closed, "one", at, at.Add(5*time.Minute)), alert.Stale},
+		{said(alert.Open, "two", at.Add(20*time.Minute), time.Time{}), alert.Changed},
+		{said(alert.Closed, "two", at.Add(10*time.Minute), at.Add(15*time.Minute)), alert.Stale},
+		{said(alert.Closed, "two", at.Add(20*time.Minute), at.Add(25*time.Minute)), alert.Ended},
+	} {
+		if step.got != step.want {
+			t.Errorf("step %d: %s, want %s", i, step.got, step.want)
+		}
+	}
+}
+
+// acceptGone: what nobody waits for any more is not stored, and disturbs no other.
+func acceptGone(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	b := intake.Batch{Server: "alpha", Generation: 2}
+	for i, o := range []alert.Observation{
+		observe("a", alert.Open, "one"), observe("b", alert.Open, "one"), observe("a", alert.Closed, "one"), observe("c", alert.Open, "one"),
+	} {
+		gone := i%2 == 0
+		b.Items = append(b.Items, intake.Observed{Observation: o, Route: to(tickets), Gone: func() bool { return gone }})
+	}
+	answers, err := f.db.Accept(t.Context(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, a := range answers {
+		if gone := errors.Is(a.Err, intake.ErrGone); gone != (i%2 == 0) || !gone && (a.Err != nil || a.Change != alert.Raised) {
+			t.Errorf("item %d: %s, %v", i, a.Change, a.Err)
+		}
+	}
+	if alerts, links := f.count("SELECT count(*) FROM alert"), f.count("SELECT count(*) FROM link"); alerts != 2 || links != 2 {
+		t.Errorf("%d alerts and %d links are stored, want 2 and 2", alerts, links)
+	}
 }
 
 func acceptLife(t *testing.T, fresh Fresh) {

@@ -70,11 +70,11 @@ const behind = `CASE WHEN input.status = 'closed' AND input.generation >= @tieli
 
 const grownAlerts = `
 SET alert.latest_key = input.latest_key, alert.status = input.status, alert.revision = input.revision, alert.seen = input.seen,
-	alert.ends_at = input.ends_at, alert.body = input.body, alert.changed_at = ` + engine.Now + `,
+	alert.starts_at = input.starts_at, alert.ends_at = input.ends_at, alert.body = input.body, alert.changed_at = ` + engine.Now + `,
 	alert.generation = input.generation, alert.behind = ` + behind
 
 const seenAlerts = `
-SET alert.latest_key = input.latest_key, alert.seen = input.seen`
+SET alert.latest_key = input.latest_key, alert.seen = input.seen, alert.starts_at = input.starts_at`
 
 const evaluated = `
 SET alert.generation = input.generation, alert.behind = ` + behind

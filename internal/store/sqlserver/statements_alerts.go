@@ -42,12 +42,12 @@ SELECT input.id, input.source, input.source_key, input.latest_key, input.status,
 FROM input`
 
 const grownAlertsText = `UPDATE alert SET latest_key = input.latest_key, status = input.status, revision = input.revision,
-	seen = input.seen, ends_at = input.ends_at, body = input.body, changed_at = @now,
+	seen = input.seen, starts_at = input.starts_at, ends_at = input.ends_at, body = input.body, changed_at = @now,
 	generation = input.generation, behind = ` + behindText + `
 FROM input JOIN alert ON alert.id = input.id
 OPTION (FORCE ORDER, LOOP JOIN)`
 
-const seenAlertsText = `UPDATE alert SET latest_key = input.latest_key, seen = input.seen
+const seenAlertsText = `UPDATE alert SET latest_key = input.latest_key, seen = input.seen, starts_at = input.starts_at
 FROM input JOIN alert ON alert.id = input.id
 OPTION (FORCE ORDER, LOOP JOIN)`
 
