@@ -20,9 +20,12 @@ const (
 	MaxKey = 1024
 	// maxProblems bounds how many problems one answer lists.
 	maxProblems = 100
-	// broken stands in for bytes that are not UTF-8, so that the field they are
-	// in can be named. It is a noncharacter, which no text may contain anyway.
+	// broken stands in for bytes that are not UTF-8 and for lone halves of surrogate
+	// pairs, so that the field they are in can be named. It is a noncharacter, which
+	// no text may contain anyway.
 	broken = '\uFDD1'
+	// notText says what broken stood in for.
+	notText = "not valid UTF-8, or half of a surrogate pair"
 )
 
 // Or fills in DefaultLimits where a limit is 0.
@@ -47,7 +50,7 @@ type Body struct {
 	limits   Limits
 	problems []fault.Problem
 	more     int
-	invalid  bool // bytes that are no UTF-8 somewhere
+	invalid  bool // broken stands somewhere
 }
 
 // ReadBody decodes a JSON body. The error is of kind fault.TooLarge or Invalid.
@@ -60,6 +63,8 @@ func ReadBody(body []byte, limits Limits) (*Body, error) {
 	if b.invalid = !utf8.Valid(body); b.invalid {
 		body = bytes.ToValidUTF8(body, []byte(string(broken)))
 	}
+	body, halves := breakHalves(body)
+	b.invalid = b.invalid || halves
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	if err := decoder.Decode(&b.Root); err != nil {
@@ -98,12 +103,32 @@ func (b *Body) Fail(path, format string, args ...any) {
 // Err returns what is wrong with the body, nil when nothing is.
 func (b *Body) Err() error {
 	if b.invalid && len(b.problems) == 0 {
-		b.Fail("", "the body has bytes that are not UTF-8")
+		b.noteBroken(b.Root, "")
 	}
 	if b.more > 0 {
 		b.problems = append(b.problems, fault.Problem{Message: fmt.Sprintf("and %d more", b.more)})
 	}
 	return fault.InvalidInput("the request is not valid; nothing of it was taken", b.problems)
+}
+
+// noteBroken notes the texts that are broken where nobody reads them.
+func (b *Body) noteBroken(value any, path string) {
+	switch v := value.(type) {
+	case string:
+		if strings.ContainsRune(v, broken) {
+			b.Fail(path, notText)
+		}
+	case []any:
+		for i, inner := range v {
+			b.noteBroken(inner, fmt.Sprintf("%s[%d]", path, i))
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			at := Join(path, key)
+			b.noteBroken(key, at)
+			b.noteBroken(v[key], at)
+		}
+	}
 }
 
 // Object returns the object at a path, nil with a problem when it is none.
@@ -164,7 +189,7 @@ func (b *Body) check(text, path, key string) {
 	case strings.ContainsRune(text, 0):
 		b.Fail(Join(path, key), "a NUL character is not allowed")
 	case strings.ContainsRune(text, broken):
-		b.Fail(Join(path, key), "not valid UTF-8")
+		b.Fail(Join(path, key), notText)
 	}
 }
 
@@ -216,9 +241,28 @@ func (b *Body) Count(object map[string]any, path, key string) int {
 }
 
 // Time returns an RFC 3339 time of an object in UTC to the microsecond, the
-// zero time when it is absent, null, "" or before 1970 (Go's zero time among
-// them: some programs write it for "none").
+// zero time when it is absent, null, "" or Go's zero time, 0001-01-01T00:00:00Z,
+// which some programs write for "none". Any other up to the first moment of 1970 is
+// refused: it is a mistake, and could not be stored.
 func (b *Body) Time(object map[string]any, path, key string) time.Time {
+	t := b.time(object, path, key)
+	if !t.IsZero() && t.UnixMicro() <= 0 {
+		b.Fail(Join(path, key), "the time is not after the beginning of 1970; leave it out where there is none")
+		return time.Time{}
+	}
+	return t
+}
+
+// ToldTime is Time for a source that passes on what others wrote: refusing it
+// would lose the alert, so that a time up to the first moment of 1970 is none.
+func (b *Body) ToldTime(object map[string]any, path, key string) time.Time {
+	if t := b.time(object, path, key); t.UnixMicro() > 0 {
+		return t
+	}
+	return time.Time{}
+}
+
+func (b *Body) time(object map[string]any, path, key string) time.Time {
 	text := b.Text(object, path, key)
 	if text == "" {
 		return time.Time{}
@@ -228,13 +272,21 @@ func (b *Body) Time(object map[string]any, path, key string) time.Time {
 		b.Fail(Join(path, key), `expected a time such as "2026-01-31T12:00:00Z", found %q`, Short(text))
 		return time.Time{}
 	}
-	switch t = t.UTC().Truncate(time.Microsecond); {
-	case t.Year() < 1970:
-		return time.Time{}
-	case t.Year() > 9999:
+	if t = t.UTC().Truncate(time.Microsecond); t.Year() > 9999 {
 		b.Fail(Join(path, key), "the year %d is too late", t.Year())
 	}
 	return t
+}
+
+// Key notes a key that names nothing, or that databases cannot index. An empty one
+// is the caller's to judge.
+func (b *Body) Key(text, path, key string) {
+	switch {
+	case text != "" && strings.TrimSpace(text) == "":
+		b.Fail(Join(path, key), "the text is blank; leave it out, or name the problem")
+	case len(text) > MaxKey:
+		b.Fail(Join(path, key), "%d bytes are too many; at most %d", len(text), MaxKey)
+	}
 }
 
 // Join appends a key to a path, quoting it where it would read as several.

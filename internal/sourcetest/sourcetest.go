@@ -47,6 +47,7 @@ func Run(t *testing.T, f Format) {
 	t.Run("names every wrong field", f.namesFields)
 	t.Run("refuses what is not JSON", f.notJSON)
 	t.Run("refuses texts that cannot be stored", f.texts)
+	t.Run("refuses half of a pair, and takes what is whole", f.halves)
 }
 
 func one(name string) Alert {
@@ -183,11 +184,31 @@ func (f Format) texts(t *testing.T) {
 	body := string(f.Body(one("Z"), marked))
 	for name, text := range map[string]string{
 		"NUL": `\u0000`, "not UTF-8": "\xff\xfe", "cut UTF-8": "\xc3",
+		"first half": `\ud800`, "second half": `\uDFFF`, "halves the wrong way round": `\ude00\ud83d`, "half before a text": `\ud83d\u0041`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			f.refuses(t, []byte(strings.Replace(body, "MARK", text, 1)), source.Limits{}, fault.Invalid, f.Label(1, "odd"))
 		})
 	}
+}
+
+// halves has texts that a decoder makes U+FFFD of, and others that only look alike.
+func (f Format) halves(t *testing.T) {
+	marked := one("A")
+	marked.Labels["odd"] = "MARK"
+	body := string(f.Body(marked))
+	for text, want := range map[string]string{
+		`\ud83d\ude00`: "😀", `\uD83D\uDE00\ud83d\ude00`: "😀😀", `\ufffd`: "\uFFFD", "\uFFFD": "\uFFFD", `\\ud800`: `\ud800`, `\\\ud83d\ude00`: `\😀`,
+	} {
+		got, err := f.Adapter.Parse([]byte(strings.Replace(body, "MARK", text, 1)), source.Limits{})
+		if err != nil || got[0].Labels["odd"] != want {
+			t.Errorf("%s gave %v, %v; want %q", text, got, err, want)
+		}
+	}
+	named := strings.Replace(body, `"odd"`, `"\ud800"`, 1)
+	f.refuses(t, []byte(named), source.Limits{}, fault.Invalid, "surrogate")
+	two := strings.Replace(body, `"odd":"MARK"`, `"\ud800":"1","\ud801":"1"`, 1)
+	f.refuses(t, []byte(two), source.Limits{}, fault.Invalid, "surrogate")
 }
 
 func (f Format) refuses(t *testing.T, body []byte, limits source.Limits, kind fault.Kind, text string) {

@@ -61,7 +61,7 @@ func (a *Adapter) pushed(body *source.Body, object map[string]any, path string) 
 		o.Status = alert.Open
 	case "resolved":
 		o.Status = alert.Closed
-		o.EndsAt = body.Time(object, path, "endsAt").Truncate(time.Millisecond)
+		o.EndsAt = body.ToldTime(object, path, "endsAt").Truncate(time.Millisecond)
 	default:
 		body.Fail(source.Join(path, "status"), "expected firing or resolved, found %q", source.Short(word))
 	}
@@ -76,7 +76,7 @@ func (a *Adapter) common(body *source.Body, object map[string]any, path string) 
 	o := alert.Observation{
 		Source:   a.name,
 		Key:      body.Text(object, path, "fingerprint"),
-		StartsAt: body.Time(object, path, "startsAt").Truncate(time.Millisecond),
+		StartsAt: body.ToldTime(object, path, "startsAt").Truncate(time.Millisecond),
 		Content: alert.Content{
 			Severity:    labels["severity"],
 			Summary:     first(annotations["summary"], annotations["message"], labels["alertname"]),
@@ -92,9 +92,7 @@ func (a *Adapter) common(body *source.Body, object map[string]any, path string) 
 	if o.Key == "" {
 		o.Key = fingerprint(labels)
 	}
-	if len(o.Key) > source.MaxKey {
-		body.Fail(source.Join(path, "fingerprint"), "%d bytes are too many; at most %d", len(o.Key), source.MaxKey)
-	}
+	body.Key(o.Key, path, "fingerprint")
 	return o
 }
 

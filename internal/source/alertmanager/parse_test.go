@@ -107,8 +107,28 @@ func TestParseTellsWhatWasLeftOut(t *testing.T) {
 	}
 }
 
+func TestParseRefusesABlankFingerprint(t *testing.T) {
+	_, err := (&Adapter{name: "am"}).Parse([]byte(`{"version":"4","alerts":[{"status":"firing","labels":{"a":"b"},"fingerprint":" "}]}`), source.Limits{})
+	want := []fault.Problem{{Path: "alerts[0].fingerprint", Message: "the text is blank; leave it out, or name the problem"}}
+	if diff := cmp.Diff(want, fault.ProblemsOf(err)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestParsePassesOverEarlyTimes: whoever told Alertmanager of the alert wrote
+// them, and Alertmanager would drop what is refused.
+func TestParsePassesOverEarlyTimes(t *testing.T) {
+	got, err := (&Adapter{name: "am"}).Parse([]byte(`{"version":"4","alerts":[
+		{"status":"resolved","labels":{"a":"b"},"startsAt":"1960-01-01T00:00:00Z","endsAt":"1970-01-01T00:00:00Z"},
+		{"status":"firing","labels":{"a":"b"},"endsAt":"2126-01-01T00:00:00Z"}]}`), source.Limits{})
+	if err != nil || !got[0].StartsAt.IsZero() || !got[0].EndsAt.IsZero() || !got[1].EndsAt.IsZero() {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(webhook))
 	f.Add([]byte(`{"version":"4","alerts":[{"status":"firing","labels":{"a":"\ud800"},"startsAt":"9999-12-31T23:59:59-23:59"}]}`))
+	f.Add([]byte(`{"version":"4","alerts":[{"status":"firing","labels":{"\ude00\ud83d":"\ud83d\ude00\ufffd"},"fingerprint":"\uDFFF"}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) { sourcetest.Fuzz(t, &Adapter{name: "s"}, body) })
 }

@@ -12,10 +12,12 @@
 //	annotations  texts by name that describe it
 //	url          the source's page about it
 //	starts_at    RFC 3339, when the problem began
-//	ends_at      RFC 3339, when it ended
+//	ends_at      RFC 3339, when it ended; of a closed one alone
 //
-// All are optional, but a key, labels or a summary there must be. An unknown
-// field is refused, so that a misspelt one is not lost.
+// All are optional, but a key, labels or a summary there must be, and none of
+// blanks alone. An unknown field is refused, so that a misspelt one is not lost,
+// and so are a time before 1970 (but 0001-01-01T00:00:00Z, which some programs
+// write for none) and the end of an alert whose status is open.
 //
 // Where the setting "callback" names an address, what becomes of an alert is
 // posted there; see Callback. The comparison needs a list, which this source

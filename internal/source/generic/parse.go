@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"tieline/internal/alert"
 	"tieline/internal/source"
@@ -74,17 +75,19 @@ func (a *Adapter) observation(body *source.Body, object map[string]any, path str
 			URL:         body.Text(object, path, "url"),
 		},
 	}
-	if !o.StartsAt.IsZero() && !o.EndsAt.IsZero() && o.EndsAt.Before(o.StartsAt) {
+	switch {
+	case o.EndsAt.IsZero():
+	case o.Status == alert.Open:
+		body.Fail(source.Join(path, "ends_at"), `an open alert has not ended; send status "closed", or leave ends_at out`)
+	case o.EndsAt.Before(o.StartsAt):
 		body.Fail(source.Join(path, "ends_at"), "the end is before starts_at")
 	}
+	body.Key(o.Key, path, "key")
 	if o.Key == "" {
 		o.Key = made(o.Content)
 	}
-	switch {
-	case o.Key == "":
+	if o.Key == "" {
 		body.Fail(source.Join(path, "key"), "give a key, labels or a summary, so that the alert can be told from others")
-	case len(o.Key) > source.MaxKey:
-		body.Fail(source.Join(path, "key"), "%d bytes are too many; at most %d", len(o.Key), source.MaxKey)
 	}
 	return o
 }
@@ -97,7 +100,7 @@ func status(body *source.Body, object map[string]any, path string) alert.Status 
 		return alert.Closed
 	default:
 		body.Fail(source.Join(path, "status"), "expected open, firing, closed or resolved, found %q", source.Short(word))
-		return alert.Open
+		return ""
 	}
 }
 
@@ -111,7 +114,7 @@ func made(c alert.Content) string {
 			write(name)
 			write(c.Labels[name])
 		}
-	case c.Summary != "":
+	case strings.TrimSpace(c.Summary) != "":
 		write(c.Summary)
 	default:
 		return ""

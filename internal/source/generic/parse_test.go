@@ -78,6 +78,16 @@ func TestParseMakesKeys(t *testing.T) {
 	}
 }
 
+const early = "the time is not after the beginning of 1970; leave it out where there is none"
+
+// TestParseTakesTheZeroTimeForNone: Go programs write it.
+func TestParseTakesTheZeroTimeForNone(t *testing.T) {
+	got, err := (&Adapter{name: "s"}).Parse([]byte(`{"key": "k", "starts_at": "0001-01-01T00:00:00Z", "ends_at": "0001-01-01T00:00:00Z"}`), source.Limits{})
+	if err != nil || !got[0].StartsAt.IsZero() || !got[0].EndsAt.IsZero() {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestParseNamesWhatIsWrong(t *testing.T) {
 	tests := map[string]struct {
 		body string
@@ -101,8 +111,28 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 			[]fault.Problem{{Path: "alert", Message: "unknown field; known are alerts"}},
 		},
 		"end before start": {
-			`{"key": "k", "starts_at": "2026-01-02T00:00:00Z", "ends_at": "2026-01-01T00:00:00Z"}`,
+			`{"key": "k", "status": "closed", "starts_at": "2026-01-02T00:00:00Z", "ends_at": "2026-01-01T00:00:00Z"}`,
 			[]fault.Problem{{Path: "ends_at", Message: "the end is before starts_at"}},
+		},
+		"end of an open one": {
+			`[{"key": "k", "ends_at": "2026-01-01T00:00:00Z"}, {"key": "k", "status": "gone", "ends_at": "2026-01-01T00:00:00Z"}]`,
+			[]fault.Problem{
+				{Path: "[0].ends_at", Message: `an open alert has not ended; send status "closed", or leave ends_at out`},
+				{Path: "[1].status", Message: `expected open, firing, closed or resolved, found "gone"`},
+			},
+		},
+		"early times": {
+			`[{"key": "k", "starts_at": "1969-12-31T23:59:59.999Z"}, {"key": "k", "starts_at": "0001-01-01T00:00:01Z"},
+			{"key": "k", "status": "closed", "ends_at": "1970-01-01T00:00:00Z"}]`,
+			[]fault.Problem{{Path: "[0].starts_at", Message: early}, {Path: "[1].starts_at", Message: early}, {Path: "[2].ends_at", Message: early}},
+		},
+		"blank": {
+			`[{"key": "  "}, {"key": "\t\u00a0", "labels": {"a": "b"}}, {"summary": " "}]`,
+			[]fault.Problem{
+				{Path: "[0].key", Message: "the text is blank; leave it out, or name the problem"},
+				{Path: "[1].key", Message: "the text is blank; leave it out, or name the problem"},
+				{Path: "[2].key", Message: "give a key, labels or a summary, so that the alert can be told from others"},
+			},
 		},
 		"long key": {
 			`{"key": "` + strings.Repeat("k", 1025) + `"}`,
@@ -131,6 +161,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"key": "k", "status": "closed", "labels": {"a": "b"}, "starts_at": "2026-01-02T00:00:00Z"}`))
 	f.Add([]byte(`{"alerts": [{"summary": "x", "annotations": {"a": "\u0000"}}]}`))
 	f.Add([]byte("[{\"summary\": \"\xff\"}, {\"url\": 1e400}]"))
+	f.Add([]byte(`[{"key": "\ud800"}, {"key": "\udfff\ud83d"}, {"key": "\ud83d\ude00\ufffd", "ends_at": "1969-01-01T00:00:00Z"}]`))
 	f.Fuzz(func(t *testing.T, body []byte) { sourcetest.Fuzz(t, &Adapter{name: "s"}, body) })
 }
 
