@@ -77,6 +77,7 @@ func newAPI(o Options) *API {
 	// Its own documents are served by routes of ours, and its pages load scripts
 	// from other hosts.
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", "", nil
+	c.RejectUnknownQueryParameters = true // a wrong name would answer as if nothing had been asked
 	c.Info.Description = description
 	c.Servers = []*huma.Server{{URL: Prefix}}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
@@ -100,7 +101,8 @@ func Register[I, O any](a *API, op huma.Operation, needs access.Permission, hand
 	checkInput(reflect.TypeFor[I](), op.OperationID)
 	op.Extensions = map[string]any{"x-permission": needs.String()}
 	op.Security = []map[string][]string{{"token": {}}, {"session": {}}}
-	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable)
+	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity,
+		http.StatusServiceUnavailable)
 	if _, takes := reflect.TypeFor[I]().FieldByName("Body"); takes {
 		op.Errors = append(op.Errors, http.StatusRequestEntityTooLarge)
 	}
