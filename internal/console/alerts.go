@@ -63,8 +63,8 @@ var alertStages = []alert.Stage{alert.Fresh, alert.Uncertain, alert.Looked, aler
 
 func (c *Console) alertRoutes() []guard.Route {
 	return slices.Concat([]guard.Route{
-		page("/alerts", c.alertList),
-		page("/connectors/{connector}/alerts", c.connectorAlerts),
+		page("/alerts", c.checked(c.alertList, alertParameters...)),
+		page("/connectors/{connector}/alerts", c.checked(c.connectorAlerts, alertParameters...)),
 	}, c.alertDetailRoutes(), c.parkedRoutes())
 }
 
@@ -156,23 +156,25 @@ func ticketCellOf(l alert.Link) ticketCell {
 	return cell
 }
 
+// alertFilterOf reads a filter whose parameters were checked.
 func alertFilterOf(q url.Values) alertFilter {
-	f := alertFilter{
+	before, _ := parsePlace(q.Get("before"))
+	return alertFilter{
 		Text: strings.TrimSpace(q.Get("q")), Connector: strings.TrimSpace(q.Get("connector")), Source: strings.TrimSpace(q.Get("source")),
-		Severity: strings.TrimSpace(q.Get("severity")), Parked: q.Get("parked") != "", Overdue: q.Get("overdue") != "",
+		Severity: strings.TrimSpace(q.Get("severity")), Status: alert.Status(q.Get("status")), Stage: alert.Stage(q.Get("stage")),
+		Parked: q.Get("parked") != "", Overdue: q.Get("overdue") != "", Before: before,
 	}
-	if s := alert.Status(q.Get("status")); s == alert.Open || s == alert.Closed {
-		f.Status = s
-	}
-	if s := alert.Stage(q.Get("stage")); slices.Contains(alertStages, s) {
-		f.Stage = s
-	}
-	at, id, _ := strings.Cut(q.Get("before"), ".")
+}
+
+// parsePlace reads the place in the list that query writes.
+func parsePlace(text string) (alerts.Cursor, bool) {
+	at, id, _ := strings.Cut(text, ".")
 	micros, err := strconv.ParseInt(at, 10, 64)
-	if parsed, wrong := uuid.Parse(id); err == nil && wrong == nil {
-		f.Before = alerts.Cursor{AcceptedAt: time.UnixMicro(micros), ID: parsed}
+	parsed, wrong := uuid.Parse(id)
+	if err != nil || wrong != nil {
+		return alerts.Cursor{}, false
 	}
-	return f
+	return alerts.Cursor{AcceptedAt: time.UnixMicro(micros), ID: parsed}, true
 }
 
 // ask is the filter as the service takes it.

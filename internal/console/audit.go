@@ -26,12 +26,12 @@ const (
 )
 
 func (c *Console) auditRoutes() []guard.Route {
-	return []guard.Route{{Pattern: "GET " + auditPath, Needs: access.Administer, Handler: http.HandlerFunc(c.audit)}}
+	return []guard.Route{{Pattern: "GET " + auditPath, Needs: access.Administer, Handler: c.checked(c.audit, entryParameter)}}
 }
 
 func (c *Console) audit(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	before, _ := strconv.ParseInt(q.Get("before"), 10, 64) // what is no number is the first page
+	before, _ := strconv.ParseInt(q.Get("before"), 10, 64)
 	p := auditPage{Filter: access.Query{
 		Who: q.Get("who"), Outcome: access.Outcome(q.Get("outcome")), Text: q.Get("text"), Before: before, Limit: auditRows + 1,
 	}}

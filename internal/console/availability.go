@@ -44,7 +44,7 @@ type settingsForm struct {
 
 func (c *Console) availabilityRoutes() []guard.Route {
 	return []guard.Route{
-		page("/connectors/{connector}", c.availability),
+		page("/connectors/{connector}", c.checked(c.availability, windowParameter)),
 		form("/connectors/{connector}", access.Operate, "change availability settings", c.changeSettings),
 		form("/connectors/{connector}/order", access.Operate, "move server", c.moveServer),
 		form("/connectors/{connector}/refresh", access.View, "refresh list", c.refreshConnector),

@@ -20,6 +20,7 @@ type failPage struct {
 	Next     string
 	Problems []fault.Problem
 	Away     bool // the database does not answer
+	Way      way  // where to go; none = the overview
 	Last     *overview.Snapshot
 	LastAge  time.Duration
 }
@@ -33,8 +34,13 @@ func (c *Console) Fail(w http.ResponseWriter, r *http.Request, err error) { c.fa
 // fail answers with a page about an error. Of one that nobody classified it says
 // nothing but that the log has more.
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
+	c.failAt(w, r, err, wayOf(err))
+}
+
+// failAt is fail with the page where the next step is.
+func (c *Console) failAt(w http.ResponseWriter, r *http.Request, err error, to way) {
 	kind := fault.KindOf(err)
-	data := failPage{Page: c.page(w, r, failTitle(kind), ""), Status: kind.Status(), Away: kind == fault.Unavailable}
+	data := failPage{Page: c.page(w, r, failTitle(kind), ""), Status: kind.Status(), Away: kind == fault.Unavailable, Way: to}
 	var known *fault.Error
 	if errors.As(err, &known) {
 		data.What, data.Next, data.Problems = capital(strings.TrimSuffix(known.Msg, ".")), nextStep(known), known.Problems
@@ -79,6 +85,9 @@ func failTitle(kind fault.Kind) string {
 // nextStep ends a next step as a sentence ends.
 func nextStep(f *fault.Error) string {
 	next := f.Next
+	if to := wayOf(f); to.says != "" {
+		next = to.says
+	}
 	if !strings.HasPrefix(next, "tieline ") { // a command is written as it is typed
 		next = capital(next)
 	}

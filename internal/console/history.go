@@ -53,8 +53,8 @@ const historyRows = 30
 
 func (c *Console) historyRoutes() []guard.Route {
 	return []guard.Route{
-		page("/history", c.history),
-		page("/connectors/{connector}/history", c.connectorHistory),
+		page("/history", c.checked(c.history, eventParameter)),
+		page("/connectors/{connector}/history", c.checked(c.connectorHistory, windowParameter, eventParameter)),
 		page("/connectors/{connector}/history/roll-back", c.askRollBack),
 		form("/connectors/{connector}/history/roll-back", access.Operate, "roll back", c.rollBack),
 	}

@@ -49,7 +49,7 @@ const (
 
 func (c *Console) overviewRoutes() []guard.Route {
 	return []guard.Route{
-		page("/{$}", c.overview),
+		page("/{$}", c.checked(c.overview, showParameter, pageParameter)),
 		page("/connectors", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusSeeOther) }),
 	}
 }
@@ -78,7 +78,7 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request) {
 }
 
 func overviewFilterOf(q url.Values) overviewFilter {
-	n, _ := strconv.Atoi(q.Get("page")) // what is no number is the first page
+	n, _ := strconv.Atoi(q.Get("page")) // 0 = not asked
 	return overviewFilter{Text: strings.TrimSpace(q.Get("q")), Attention: q.Get("show") == "attention", Page: max(n, 1)}
 }
 

@@ -76,7 +76,7 @@ func sentOf(m *alerts.Message) []sentField {
 
 func (c *Console) parkedRoutes() []guard.Route {
 	return []guard.Route{
-		page("/parked", c.parked),
+		page("/parked", c.checked(c.parked, linkParameter)),
 		form("/parked/retry", access.Operate, "retry parked", c.retryParked),
 		form("/parked/give-up", access.Operate, "give parked up", c.giveParkedUp),
 	}
