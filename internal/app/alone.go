@@ -51,10 +51,8 @@ func (c *Console) Start(ctx context.Context) error {
 		Services: console.Services{Overview: overview.New(nil)}, Log: c.app.log, Version: Version(), Database: c.app.cfg.DatabaseText(),
 	})
 	c.serve(c.awayHandler())
-	c.server = &http.Server{
-		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*c.handler.Load()).ServeHTTP(w, r) }),
-		ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, WriteTimeout: bodyTime, IdleTimeout: idleTime, MaxHeaderBytes: 64 << 10,
-	}
+	handler := func(w http.ResponseWriter, r *http.Request) { (*c.handler.Load()).ServeHTTP(w, r) }
+	c.server = newServer(http.HandlerFunc(handler), c.app.log)
 	running, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	c.background.Go(func() {

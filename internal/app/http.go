@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -46,10 +47,10 @@ func (a *App) routes() http.Handler {
 	return a.web.guard.Around(mux)
 }
 
-func (a *App) newServer() *http.Server {
+func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler: a.routes(), ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, WriteTimeout: bodyTime,
-		IdleTimeout: idleTime, MaxHeaderBytes: 64 << 10,
+		Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, WriteTimeout: bodyTime,
+		IdleTimeout: idleTime, MaxHeaderBytes: 64 << 10, ErrorLog: errorLog(log),
 	}
 }
 

@@ -30,7 +30,7 @@ func (a *App) begin(context.Context) error {
 	a.lastBeat.Store(time.Now().UnixNano())
 	metrics.Observe(a.registry, (*reader)(a))
 	a.openWeb(ctx, a.cfg.Server)
-	a.server = a.newServer()
+	a.server = newServer(a.routes(), a.log)
 	a.server.RegisterOnShutdown(a.web.console.Close)
 
 	running, release := context.WithCancel(ctx)

@@ -51,7 +51,9 @@ so and loads again by itself.`,
 }
 
 func (c *command) runConsole(ctx context.Context, cfg config.Config) error {
-	alone := app.NewConsole(app.Options{Config: cfg, Log: newLogger(c.Err, cfg.Log)})
+	log := newLogger(c.Err, cfg.Log)
+	defer app.TakeStandardLog(log)()
+	alone := app.NewConsole(app.Options{Config: cfg, Log: log})
 	if err := alone.Start(ctx); err != nil {
 		return err
 	}

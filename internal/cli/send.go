@@ -35,9 +35,9 @@ func newSend(c *command) *cobra.Command {
 		Use:   "send [name=value ...]",
 		Short: "Send an alert to a generic source of a running server",
 		Long: `Send an alert as the generic source takes it. The names key, status (open or closed),
-severity, summary, description, url, starts_at and ends_at (of a closed one) are the alert's own; any other
-name is a label, and annotation.name an annotation. A key is needed: it names the
-problem, and the same key tells of the same problem again.
+severity, summary, description, url, starts_at and ends_at (of a closed one) are the
+alert's own; any other name is a label, and annotation.name an annotation. A key is
+needed: it names the problem, and the same key tells of the same problem again.
 
 With -f, JSON is sent as it is: one alert, or {"alerts": [...]}.
 

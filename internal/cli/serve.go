@@ -69,6 +69,7 @@ A planned stop (SIGTERM, Ctrl-C) finishes what is in flight and hands over first
 
 func (c *command) serve(ctx context.Context, cfg config.Config) error {
 	log := newLogger(c.Err, cfg.Log)
+	defer app.TakeStandardLog(log)()
 	for _, v := range config.Strangers(c.Environ) {
 		log.Warn("an environment variable is none of Tieline's settings and has no effect as one", "variable", v.Name, "nearest", v.Nearest)
 	}

@@ -113,10 +113,16 @@ var listening = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 // serve runs a server beside the test, until stop is called or the test ends.
 func (s *site) serve(args ...string) (url string, stop func() result) {
 	s.t.Helper()
+	return s.beside("serve", args...)
+}
+
+// beside does that with any command that serves.
+func (s *site) beside(command string, args ...string) (url string, stop func() result) {
+	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var out, errs buffer
 	done := make(chan int, 1)
-	args = append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)
+	args = append([]string{command, "--listen", "127.0.0.1:0"}, args...)
 	go func() {
 		done <- Run(ctx, args, Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Env: s.lookup, Environ: s.environ()})
 	}()
@@ -134,7 +140,7 @@ func (s *site) serve(args ...string) (url string, stop func() result) {
 		select {
 		case code := <-done:
 			done <- code
-			s.t.Fatalf("serve ended with exit code %d: %s", code, errs.String())
+			s.t.Fatalf("%s ended with exit code %d: %s", command, code, errs.String())
 		default:
 		}
 		url = listening.FindString(out.String())
