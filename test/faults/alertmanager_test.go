@@ -2,6 +2,7 @@ package faults
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -16,39 +17,62 @@ import (
 )
 
 // TestAlertmanagerThroughAFailover feeds a real Alertmanager, which pushes to
-// the servers through its own list of receivers, while the Active is killed:
-// every alert's ticket is there once, and resolved where the alert ended.
+// the servers through its own list of receivers, while the Active is killed
+// again and again: every alert's ticket is there once, and resolved where the
+// alert ended.
 func TestAlertmanagerThroughAFailover(t *testing.T) {
-	r := onPostgres(t)
-	am := startAlertmanager(t, r)
-	r.must(r.Apply(r.ctx, am.document(r)))
-	_, err := r.WaitActive(r.ctx, "am", nil)
-	r.must(err)
+	alertmanagerThrough(onPostgres(t), (*rig).killActive)
+}
 
-	const alerts = 60
-	for n := range alerts {
-		am.post(n, 1, time.Time{})
-		r.ledger.Promise(ledger.Promise{Alert: am.name(n), Number: 1, At: time.Now()})
-		if n == alerts/2 {
-			dead := r.Active(r.ctx, "am")
-			if dead == nil {
-				t.Fatal("nobody is Active")
+// TestAlertmanagerThroughAFreeze has the Active stand still instead: it answers what
+// Alertmanager gave up on long ago, and others took, when it runs on.
+func TestAlertmanagerThroughAFreeze(t *testing.T) {
+	alertmanagerThrough(onPostgres(t), (*rig).freezeActive)
+}
+
+func alertmanagerThrough(r *rig, fault func(*rig, int)) {
+	am := startAlertmanager(r.t, r)
+	r.must(r.Apply(r.ctx, am.document(r)))
+	r.connector = "am"
+	r.active()
+	r.during(am.feed, func(round int) { fault(r, round) })
+}
+
+// flock is how many alerts Alertmanager is given, in the short and the long form.
+type flock struct {
+	groups, size int           // of Alertmanager's notifications
+	pause        time.Duration // between two groups
+}
+
+func flockSize() flock {
+	if *long {
+		return flock{groups: 100, size: 20, pause: time.Second}
+	}
+	return flock{groups: 10, size: 6, pause: 200 * time.Millisecond}
+}
+
+// feed opens every alert, group by group, and then closes every other one.
+func (am *alertmanager) feed(ctx context.Context) error {
+	for _, number := range []int{1, 2} {
+		for group := range am.flock.groups {
+			if err := am.post(ctx, group, number); err != nil {
+				return err
 			}
-			dead.Kill()
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-time.After(am.flock.pause / time.Duration(number)):
+			}
 		}
 	}
-	for n := 0; n < alerts; n += 2 {
-		am.post(n, 2, time.Now())
-		r.ledger.Promise(ledger.Promise{Alert: am.name(n), Number: 2, Closed: true, At: time.Now()})
-	}
-	r.rest()
-	r.audit(1)
+	return nil
 }
 
 type alertmanager struct {
-	t   *testing.T
-	url string
-	dir string
+	url    string
+	dir    string
+	ledger *ledger.Ledger
+	flock  flock
 }
 
 // startAlertmanager starts one whose receiver is every server of the rig.
@@ -58,8 +82,9 @@ func startAlertmanager(t *testing.T, r *rig) *alertmanager {
 	if err != nil {
 		t.Fatal(err)
 	}
-	am := &alertmanager{t: t, dir: filepath.Join(os.TempDir(), fmt.Sprintf("tieline-faults-am-%d", os.Getpid()))}
-	r.must(os.MkdirAll(am.dir, 0o755))
+	dir, err := os.MkdirTemp("", "tieline-faults-am")
+	r.must(err)
+	am := &alertmanager{dir: dir, ledger: r.ledger, flock: flockSize()}
 	config := filepath.Join(am.dir, "tieline.yml")
 	r.must(os.WriteFile(config, []byte(am.config(r)), 0o644))
 	cmd := exec.Command(script, "start", am.dir, "http://127.0.0.1:1/unused")
@@ -85,9 +110,11 @@ func (am *alertmanager) config(r *rig) string {
 		fmt.Fprintf(&receivers, "      - url: %s/v1/sources/am\n        send_resolved: true\n", s.URL)
 	}
 	return `
+global:
+  resolve_timeout: 3h
 route:
   receiver: tieline
-  group_by: ['...']
+  group_by: [site]
   group_wait: 0s
   group_interval: 1s
   repeat_interval: 1h
@@ -115,27 +142,40 @@ high_availability:
 `, am.url, r.desk.Remote(), polling, tolerance)
 }
 
-func (am *alertmanager) name(n int) string { return fmt.Sprintf("db%03d", n) }
-
-func (am *alertmanager) post(n, number int, ends time.Time) {
-	am.t.Helper()
-	alert := map[string]any{
-		"labels":      map[string]string{"alertname": "DiskFull", "instance": am.name(n), "severity": "critical"},
-		"annotations": map[string]string{"summary": "disk full on " + am.name(n)},
+// post tells of a group: all its alerts firing (1), or every other one resolved (2).
+// Alertmanager's answer is the promise: from there on it pushes until it is heard.
+func (am *alertmanager) post(ctx context.Context, group, number int) error {
+	var alerts []map[string]any
+	var promises []ledger.Promise
+	for n := group * am.flock.size; n < (group+1)*am.flock.size; n += number {
+		name := fmt.Sprintf("db%04d", n)
+		alert := map[string]any{
+			"labels":      map[string]string{"alertname": "DiskFull", "instance": name, "severity": "critical", "site": fmt.Sprint(group)},
+			"annotations": map[string]string{"summary": "disk full on " + name},
+		}
+		if number == 2 {
+			alert["endsAt"] = time.Now().Format(time.RFC3339Nano)
+		}
+		alerts = append(alerts, alert)
+		promises = append(promises, ledger.Promise{Alert: name, Number: number, Closed: number == 2, At: time.Now()})
 	}
-	if !ends.IsZero() {
-		alert["endsAt"] = ends.Format(time.RFC3339)
-	}
-	body, err := json.Marshal([]any{alert})
+	body, err := json.Marshal(alerts)
 	if err != nil {
-		am.t.Fatal(err)
+		return err
 	}
-	resp, err := http.Post(am.url+"/api/v2/alerts", "application/json", bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, am.url+"/api/v2/alerts", bytes.NewReader(body))
 	if err != nil {
-		am.t.Fatal(err)
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		am.t.Fatalf("Alertmanager answered %s", resp.Status)
+		return fmt.Errorf("Alertmanager answered %s", resp.Status)
 	}
+	am.ledger.Promise(promises...)
+	return nil
 }

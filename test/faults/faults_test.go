@@ -15,17 +15,18 @@ func TestActiveKilled(t *testing.T) { activeKilled(onPostgres(t)) }
 
 func TestActiveKilledOnSQLite(t *testing.T) { activeKilled(onSQLite(t)) }
 
-func activeKilled(r *rig) {
-	r.under(func(int) {
-		dead := r.active()
-		dead.Kill()
-		at := time.Now()
-		next := r.other(dead)
-		// Its first send may be later: what is due may all be claims of the dead one.
-		r.t.Logf("%s Active %s after the death of %s", next.Name, time.Since(at).Round(time.Millisecond), dead.Name)
-		r.must(dead.Start())
-		r.must(dead.WaitReady(r.ctx))
-	})
+func activeKilled(r *rig) { r.under(r.killActive) }
+
+func (r *rig) killActive(int) {
+	r.t.Helper()
+	dead := r.active()
+	dead.Kill()
+	at := time.Now()
+	next := r.other(dead)
+	// Its first send may be later: what is due may all be claims of the dead one.
+	r.t.Logf("%s Active %s after the death of %s", next.Name, time.Since(at).Round(time.Millisecond), dead.Name)
+	r.must(dead.Start())
+	r.must(dead.WaitReady(r.ctx))
 }
 
 func TestSuccessorKilledTooOnSQLite(t *testing.T) { successorKilledToo(onSQLite(t)) }
@@ -46,14 +47,15 @@ func activeStopped(r *rig) {
 
 func TestActiveFrozen(t *testing.T) { activeFrozen(onPostgres(t)) }
 
-func activeFrozen(r *rig) {
-	r.under(func(int) {
-		frozen := r.active()
-		frozen.Freeze()
-		r.other(frozen)
-		frozen.Thaw()
-		r.pause(polling)
-	})
+func activeFrozen(r *rig) { r.under(r.freezeActive) }
+
+func (r *rig) freezeActive(int) {
+	r.t.Helper()
+	frozen := r.active()
+	frozen.Freeze()
+	r.other(frozen)
+	frozen.Thaw()
+	r.pause(polling)
 }
 
 func TestActivePartitioned(t *testing.T) { activePartitioned(onPostgres(t)) }

@@ -47,6 +47,8 @@ type rig struct {
 	proxies map[string]*cluster.Proxy
 	db      *database // nil on SQLite
 	load    load
+	// connector is the one whose Active the faults strike.
+	connector string
 }
 
 // load is how much is fed, in the short and the long form.
@@ -68,7 +70,7 @@ func newRig(t *testing.T) *rig {
 	t.Parallel() // each has servers of its own, and mostly waits
 	ctx, cancel := context.WithTimeout(t.Context(), limit())
 	t.Cleanup(cancel)
-	r := &rig{t: t, ctx: ctx, ledger: &ledger.Ledger{}, proxies: map[string]*cluster.Proxy{}}
+	r := &rig{t: t, ctx: ctx, ledger: &ledger.Ledger{}, proxies: map[string]*cluster.Proxy{}, connector: connectorName}
 	r.load = load{alerts: 600, pause: 150 * time.Millisecond}
 	if *long {
 		r.load = load{alerts: 20000, pause: 100 * time.Millisecond}
@@ -164,7 +166,7 @@ func (r *rig) must(err error) {
 // active waits until some server is Active.
 func (r *rig) active() *cluster.Server {
 	r.t.Helper()
-	s, err := r.WaitActive(r.ctx, connectorName, nil)
+	s, err := r.WaitActive(r.ctx, r.connector, nil)
 	r.must(err)
 	return s
 }
@@ -172,22 +174,28 @@ func (r *rig) active() *cluster.Server {
 // other waits until a server other than the given one is Active.
 func (r *rig) other(than *cluster.Server) *cluster.Server {
 	r.t.Helper()
-	s, err := r.WaitActive(r.ctx, connectorName, func(s *cluster.Server) bool { return s != than })
+	s, err := r.WaitActive(r.ctx, r.connector, func(s *cluster.Server) bool { return s != than })
 	r.must(err)
 	return s
 }
 
-// under feeds the load while the fault repeats, lets everything come to rest
-// and audits. The fault is called again and again until the feeding ends; it
-// must leave the cluster able to work.
+// under feeds the load while the fault repeats; see during.
 func (r *rig) under(fault func(round int)) {
 	r.t.Helper()
 	feeder := &cluster.Feeder{
 		Cluster: r.Cluster, Source: connectorName, Ledger: r.ledger,
 		Alerts: r.load.alerts, Batch: 10, Workers: 4, Pause: r.load.pause,
 	}
+	r.during(feeder.Run, fault)
+}
+
+// during feeds while the fault repeats, lets everything come to rest and audits.
+// The fault is called again and again until the feeding ends; it must leave the
+// cluster able to work.
+func (r *rig) during(feed func(context.Context) error, fault func(round int)) {
+	r.t.Helper()
 	fed := make(chan error, 1)
-	go func() { fed <- feeder.Run(r.ctx) }()
+	go func() { fed <- feed(r.ctx) }()
 	rounds := 0
 	for done := false; !done; {
 		select {
