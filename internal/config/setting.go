@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"regexp"
@@ -46,6 +47,10 @@ func (s Setting) Env() string {
 
 var errDatabaseURL = errors.New(`must be "sqlite:/path/tieline.db", "postgres://user@host:5432/name", ` +
 	`"mysql://user@host:3306/name" or "sqlserver://user@host:1433?database=name"`)
+
+// errDatabaseEscape says more of a URL that cannot be read: most often it is a
+// password as it was typed that cannot stand in one.
+var errDatabaseEscape = fmt.Errorf(`%w; inside a password "%%" is written %%25, "/" %%2F, "?" %%3F, "#" %%23 and "@" %%40`, errDatabaseURL)
 
 // Settings lists every setting there is, in the order the sample file has them.
 func Settings() []Setting {
@@ -146,7 +151,7 @@ func setDatabase(c *Config, v string) error {
 	// The value may carry a password, and so may url.Parse's error: neither is repeated.
 	u, err := url.Parse(v)
 	if err != nil {
-		return errDatabaseURL
+		return errDatabaseEscape
 	}
 	switch u.Scheme {
 	case "sqlite":
