@@ -8,6 +8,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	mysql "github.com/go-sql-driver/mysql"
@@ -28,15 +29,17 @@ type limits struct {
 }
 
 // connector makes connections that are set up and checked, and understand the
-// store's parameters: to the first of its hosts that answers and takes writes.
+// store's parameters: to the first of its hosts that answers and takes writes,
+// beginning with the one that did so last.
 type connector struct {
 	hosts   []driver.Connector
+	begin   *atomic.Int32 // index of the host to begin with
 	flavour flavour
 	limits  limits
 }
 
 func newConnector(c *mysql.Config, f flavour, l limits) (*connector, error) {
-	made := &connector{flavour: f, limits: l}
+	made := &connector{begin: &atomic.Int32{}, flavour: f, limits: l}
 	for _, one := range eachHost(c) {
 		base, err := mysql.NewConnector(one)
 		if err != nil {
@@ -50,15 +53,22 @@ func newConnector(c *mysql.Config, f flavour, l limits) (*connector, error) {
 // Driver implements driver.Connector.
 func (c *connector) Driver() driver.Driver { return c.hosts[0].Driver() }
 
-// Connect implements driver.Connector.
+// Connect implements driver.Connector. Where the time is over before every host was
+// tried, the next call goes on with the next one: no silent host keeps a caller
+// with little time from those after it for good.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	var failed []error
-	for _, host := range c.hosts {
-		made, err := c.connect(ctx, host)
+	begin := c.begin.Load()
+	count := int32(len(c.hosts)) //nolint:gosec // a URL's hosts are few
+	for i := range count {
+		at := (begin + i) % count
+		made, err := c.connect(ctx, c.hosts[at])
 		if err == nil {
+			c.begin.Store(at)
 			return made, nil
 		}
 		if failed = append(failed, err); ctx.Err() != nil {
+			c.begin.Store((at + 1) % count)
 			break
 		}
 	}

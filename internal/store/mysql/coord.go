@@ -21,7 +21,8 @@ import (
 // awaitPiece bounds one wait for a presence.
 const awaitPiece = 2 * time.Minute
 
-// connectTimeout bounds the making of a connection for coordination.
+// connectTimeout bounds the wait for the hosts of the URL, all together, when a
+// connection for coordination is made.
 const connectTimeout = 5 * time.Second
 
 // Limits of the connections for coordination.
@@ -36,7 +37,8 @@ type Coordinator struct {
 	flavour flavour
 	work    *sql.DB // the pool, for what needs no session
 	log     *slog.Logger
-	blind   atomic.Bool // it was said that transactions cannot be seen
+	begin   atomic.Int32 // index of the host to begin with
+	blind   atomic.Bool  // it was said that transactions cannot be seen
 }
 
 // NewCoordinator returns a coordinator for the database that c names and work is
@@ -60,6 +62,7 @@ func (c *Coordinator) connect(ctx context.Context, l limits) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
+	connector.begin = &c.begin
 	pool := sql.OpenDB(connector)
 	conn, err := pool.Conn(ctx)
 	if err != nil {

@@ -40,11 +40,13 @@ func (s *session) ask(ctx context.Context, text string, args []any, into ...any)
 	for try := 1; isCode(err, codeDeadlock) && try < deadlocks; try++ { // all of it was undone
 		err = s.row(ctx, text, args, into)
 	}
-	if err == nil || errors.Is(err, sql.ErrNoRows) || ctx.Err() != nil {
+	if err == nil || errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	// A statement that failed leaves the transaction open. The deadline is not the
-	// caller's, whose request has been answered.
+	// A statement that failed leaves the transaction open, and the next one's START
+	// TRANSACTION would commit it. The deadline is not the caller's: that may end
+	// between the server's answer and here, when the driver no longer ends the
+	// connection for it. Where it did, the ROLLBACK fails at once.
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if _, rolled := s.line.ExecContext(end, "ROLLBACK"); rolled != nil {

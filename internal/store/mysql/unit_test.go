@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -141,6 +142,103 @@ func TestSeveralHosts(t *testing.T) {
 	u.Host = address + "," + address
 	if _, err := Open(t.Context(), u.String(), engine.Options{}); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("with no host there: %v", err)
+	}
+}
+
+// TestSilentHosts has two hosts that never answer before the one that does: they
+// share the time, and are asked once only.
+func TestSilentHosts(t *testing.T) {
+	c, err := Config(server(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := findFlavour(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const share = 20 * time.Second
+	ctx, cancel := context.WithCancel(t.Context())
+	there, real := c.Addr, c.DialFunc
+	var dialled []string
+	c.Addr, c.Timeout = "silent1:1,silent2:1,"+there, 3*share
+	c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		dialled = append(dialled, address)
+		if end, ok := ctx.Deadline(); !ok || time.Until(end) > share {
+			t.Errorf("%s is waited for until %s", address, end)
+		}
+		switch address {
+		case "silent2:1":
+			cancel() // whoever asked has no more time
+			fallthrough
+		case "silent1:1":
+			return nil, context.DeadlineExceeded
+		}
+		return real(ctx, network, address)
+	}
+	made, err := newConnector(c, f, working)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := made.Connect(ctx); err == nil {
+		t.Error("a silent host was connected to")
+	}
+	for range 2 {
+		conn, err := made.Connect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if want := []string{"silent1:1", "silent2:1", there, there}; !slices.Equal(dialled, want) {
+		t.Errorf("dialled %v, not %v", dialled, want)
+	}
+}
+
+// endsMeanwhile is a context that ends when the driver has looked at it: between
+// the server's answer and whoever waits for it.
+type endsMeanwhile struct {
+	context.Context
+	looked bool
+}
+
+func (*endsMeanwhile) Done() <-chan struct{} { return nil }
+
+func (c *endsMeanwhile) Err() error {
+	if !c.looked {
+		c.looked = true
+		return nil
+	}
+	return context.DeadlineExceeded
+}
+
+// TestAFailedRequestIsUndoneWhenItsTimeIsOver has the context end just as a
+// statement of a transaction failed: the next one must not commit what it did.
+func TestAFailedRequestIsUndoneWhenItsTimeIsOver(t *testing.T) {
+	c, db := coordinator(t, nil)
+	table := "undone_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE "+table+" (n int PRIMARY KEY) ENGINE = InnoDB"); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = db.ExecContext(context.WithoutCancel(t.Context()), "DROP TABLE "+table) }()
+	opened, err := c.Open(t.Context(), "north", "boot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	s := opened.(*session)
+	var n int
+	insert := "INSERT INTO " + table + " VALUES (1); "
+	err = s.ask(&endsMeanwhile{Context: t.Context()}, "START TRANSACTION; "+insert+insert+"COMMIT; SELECT 1", nil, &n)
+	if classify(err) != engine.Duplicate {
+		t.Fatalf("a row that is there twice: %v", err)
+	}
+	if err := s.ask(t.Context(), "START TRANSACTION; COMMIT; SELECT 1", nil, &n); err != nil {
+		t.Errorf("the session cannot go on: %v", err)
+	}
+	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&n); err != nil || n != 0 {
+		t.Errorf("%d rows of a request that failed were committed: %v", n, err)
 	}
 }
 

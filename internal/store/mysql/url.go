@@ -11,8 +11,8 @@ import (
 	"tieline/internal/fault"
 )
 
-// dialTimeout bounds the making of one connection where the URL gives no
-// timeout: whoever pushes an alert hears within 2 s that the database is away.
+// dialTimeout bounds the wait for the hosts of the URL, all together, where it
+// gives no timeout: whoever pushes an alert hears within 2 s that the database is away.
 const dialTimeout = 1500 * time.Millisecond
 
 // IsURL reports whether a URL names this engine.
@@ -70,15 +70,17 @@ func withPorts(list string) ([]string, error) {
 	return hosts, nil
 }
 
-// eachHost returns a configuration for each host of the URL, in its order.
+// eachHost returns a configuration for each host of the URL, in its order. They
+// share the timeout: with all of them silent, waiting takes no longer than with one.
 func eachHost(c *driver.Config) []*driver.Config {
 	if c.Net != "tcp" {
 		return []*driver.Config{c}
 	}
 	var all []*driver.Config
-	for host := range strings.SplitSeq(c.Addr, ",") {
+	hosts := strings.Split(c.Addr, ",")
+	for _, host := range hosts {
 		one := c.Clone()
-		one.Addr = host
+		one.Addr, one.Timeout = host, c.Timeout/time.Duration(len(hosts))
 		all = append(all, one)
 	}
 	return all
