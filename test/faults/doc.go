@@ -4,5 +4,6 @@
 // ledger then compares both ends.
 //
 // The short form runs in `go test ./test/faults`; the long one with -long
-// (make soak), which feeds at least 20,000 alerts through each fault.
+// (test/run.sh soak), which feeds at least 20,000 alerts through each fault, and
+// 2,000 through a real Alertmanager.
 package faults
