@@ -23,8 +23,9 @@ when a site grows. Every row is copied, read back and compared. The group keeps 
 keys, so that no ticket is opened twice.
 
 Stop every server first; a live one is refused (exit code 7), and so is a TO that is not
-empty. From then on FROM refuses servers; what fails leaves FROM in service, and what was
-interrupted begins anew when it is called again. Afterwards give the servers TO.
+empty. One that db migrate prepared and no server joined is empty. From then on FROM
+refuses servers; what fails leaves FROM in service, and what was interrupted begins anew
+when it is called again. Afterwards give the servers TO.
 
 FROM and TO are database URLs, or "env:NAME" or "file:/path" where one is written, so that
 no password stands on the command line. Directories that connectors use, as those of the

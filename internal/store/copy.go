@@ -123,7 +123,7 @@ func (c *copying) run(ctx context.Context) error {
 		return c.old.rename(ctx, c.name+markMoved)
 	}
 	if strings.HasSuffix(c.group.name, markMoved) {
-		return fault.New(fault.Refused, fmt.Sprintf("management group %q was moved from %s already", c.name, c.old.Where())).
+		return fault.New(fault.Refused, fmt.Sprintf("%s was moved from %s already", called(c.name), c.old.Where())).
 			WithNext("its servers belong to the database it was moved to")
 	}
 	if err := c.old.nobodyLives(ctx); err != nil {
@@ -149,19 +149,27 @@ func unmarked(name string) string {
 	return name
 }
 
+// called names a group in a sentence; one that no server ever joined has no name.
+func called(group string) string {
+	if group == "" {
+		return "the management group, which no server ever joined,"
+	}
+	return fmt.Sprintf("management group %q", group)
+}
+
 // movedAway refuses a server where the group's name says that its database is
 // not, or not yet, where the group is.
 func movedAway(name string) error {
 	group := unmarked(name)
 	switch strings.TrimPrefix(name, group) {
 	case markMoving:
-		return fault.New(fault.Refused, fmt.Sprintf("management group %q is being moved to another database", group)).
+		return fault.New(fault.Refused, called(group)+" is being moved to another database").
 			WithNext("let tieline db copy finish, by calling it again if it was interrupted, and give the server the new database")
 	case markMoved:
-		return fault.New(fault.Refused, fmt.Sprintf("management group %q was moved to another database", group)).
+		return fault.New(fault.Refused, called(group)+" was moved to another database").
 			WithNext("give the server the new database")
 	case markCopy:
-		return fault.New(fault.Refused, fmt.Sprintf("the copy of management group %q in this database is not finished", group)).
+		return fault.New(fault.Refused, "the copy of "+called(group)+" in this database is not finished").
 			WithNext("call tieline db copy again")
 	}
 	return nil
@@ -172,26 +180,32 @@ func movedAway(name string) error {
 func (c *copying) prepare(ctx context.Context, target groupRow) error {
 	again := target.id == c.group.id && strings.HasSuffix(target.name, markCopy)
 	for _, t := range tables {
-		some, err := c.fresh.hasRows(ctx, t.name)
+		which := "1 = 1"
+		if t.name == "audit" && target.name == "" {
+			which = c.fresh.engine.Column("action") + " NOT IN ('db migrate', 'db copy')"
+		}
+		own, err := c.fresh.hasRows(ctx, t.name, which)
 		if err != nil {
 			return err
 		}
-		if some && !again {
+		if own && !again {
 			return fault.New(fault.Refused, fmt.Sprintf("the database %s is not empty: it has rows in table %s", c.fresh.Where(), t.name)).
 				WithNext("copy to a new database; nothing was changed")
 		}
-		if some {
-			if err := c.fresh.empty(ctx, t.name); err != nil {
-				return err
-			}
+	}
+	// What is there is an interrupted copy's, or tells who prepared a schema that no
+	// server ever joined. The audit that goes on is the group's, which is copied.
+	for _, t := range tables {
+		if err := c.fresh.empty(ctx, t.name); err != nil {
+			return err
 		}
 	}
 	return c.fresh.writeGroup(ctx, groupRow{c.group.id, c.name + markCopy, c.group.nudgeKey, c.group.generation, c.group.created})
 }
 
-func (db *DB) hasRows(ctx context.Context, table string) (bool, error) {
+func (db *DB) hasRows(ctx context.Context, table, which string) (bool, error) {
 	var n int64
-	err := db.engine.Read.QueryRowContext(ctx, "SELECT CASE WHEN EXISTS (SELECT 1 FROM "+table+") THEN 1 ELSE 0 END").Scan(&n)
+	err := db.engine.Read.QueryRowContext(ctx, "SELECT CASE WHEN EXISTS (SELECT 1 FROM "+table+" WHERE "+which+") THEN 1 ELSE 0 END").Scan(&n)
 	return n > 0, db.explain(err, "look into table "+table+" of "+db.Where())
 }
 

@@ -19,6 +19,8 @@ import (
 var copying = map[string]func(*testing.T, Fresh){
 	"copy/to SQLite and back, with all there is":      copyAll,
 	"copy/only while nobody lives, and to nothing":    copyRefused,
+	"copy/to a schema that was only prepared":         copyPrepared,
+	"copy/a group that no server ever joined":         copyUnnamed,
 	"copy/an interrupted one begins anew":             copyInterrupted,
 	"copy/a failed one leaves the old one in service": copyFailed,
 	"copy/a changed history is left to the new one":   copyDoubt,
@@ -180,6 +182,56 @@ func copyRefused(t *testing.T, fresh Fresh) {
 	refused("to another group's", f.url, other.url, fault.Refused, "not empty", "connector")
 	if err := f.db.Join(t.Context(), join); err != nil {
 		t.Errorf("after it was refused: %v", err)
+	}
+}
+
+// audited writes what the audit keeps of a verb.
+func (f *fixture) audited(action string) {
+	f.exec("INSERT INTO audit (at, who, role, via, action, target, detail, outcome, address, server) "+
+		"VALUES (1, 'bob', 'admin', 'cli', $1, '', '', 'done', '', '')", action)
+}
+
+// copyPrepared copies to what db migrate leaves, its row of the audit included;
+// any other row there is somebody's.
+func copyPrepared(t *testing.T, fresh Fresh) {
+	f, _ := populated(t, fresh)
+	to := fresh(t)
+	target := &fixture{T: t, url: to, db: openStore(t, to), raw: rawOpen(t, to)}
+	target.audited("db migrate")
+	target.audited("account create")
+	if _, err := store.Copy(t.Context(), f.url, to, store.CopyOptions{}); fault.KindOf(err) != fault.Refused || !strings.Contains(err.Error(), "table audit") {
+		t.Fatalf("to what somebody set accounts up in: %v", err)
+	}
+	if n := target.count("SELECT count(*) FROM audit"); n != 2 {
+		t.Errorf("a refused copy left %d rows of the target's audit", n)
+	}
+	target.exec("DELETE FROM audit WHERE action = 'account create'")
+	out, err := store.Copy(t.Context(), f.url, to, store.CopyOptions{})
+	if err != nil || len(out.Tables) < 10 {
+		t.Fatalf("to what was only prepared: %+v, %v", out, err)
+	}
+	if n, own := target.count("SELECT count(*) FROM audit"), target.count("SELECT count(*) FROM audit WHERE who = 'ann'"); n != 1 || own != 1 {
+		t.Errorf("the copy's audit has %d rows, %d of them the group's", n, own)
+	}
+}
+
+// copyUnnamed moves a group that has no name yet, and says so the second time.
+func copyUnnamed(t *testing.T, fresh Fresh) {
+	from, to := fresh(t), fresh(t)
+	db := openStore(t, from)
+	if _, err := store.Copy(t.Context(), from, to, store.CopyOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	join := store.Join{Server: "alpha", Boot: "a", Group: "plant", HighAvailability: true, Promised: time.Minute}
+	_, again := store.Copy(t.Context(), from, fresh(t), store.CopyOptions{})
+	for what, err := range map[string]error{"a second copy": again, "a server that joins": db.Join(t.Context(), join)} {
+		said := fault.Message(err)
+		if fault.KindOf(err) != fault.Refused || strings.Contains(said, `""`) || !strings.Contains(said, "no server ever joined, was moved") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := openStore(t, to).Join(t.Context(), join); err != nil {
+		t.Errorf("a server joins the copy: %v", err)
 	}
 }
 
