@@ -47,6 +47,7 @@ func measurements() []measurement {
 		{name: "backlog", run: backlogCost},
 		{name: "latency", run: latency},
 		{name: "start", run: startUp},
+		{name: "console", run: consoleRenders},
 		{name: "failover", run: failoverGaps},
 		{name: "switchover", run: switchoverGaps},
 		{name: "idle", run: idleLoad}, // the last: it ends what a server does by itself
