@@ -57,7 +57,7 @@ func onGivenServer(t *testing.T, kind, variable string, fresh func(testing.TB) s
 	for _, f := range everyFault {
 		t.Run(f.name, func(t *testing.T) {
 			if f.ends {
-				t.Skip("NOT RUN: it stops the database server, and this one is not the test's own")
+				t.Skip("NOT RUN: it stops the database server, and this one is not the test's own") // test/run.sh names it
 			}
 			r := newRig(t)
 			r.db = givenDatabase(t, kind, fresh(t))

@@ -24,7 +24,7 @@ func (r *rig) killActive(int) {
 	at := time.Now()
 	next := r.other(dead)
 	// Its first send may be later: what is due may all be claims of the dead one.
-	r.t.Logf("%s Active %s after the death of %s", next.Name, time.Since(at).Round(time.Millisecond), dead.Name)
+	r.tell("%s Active %s after the death of %s", next.Name, time.Since(at).Round(time.Millisecond), dead.Name)
 	r.must(dead.Start())
 	r.must(dead.WaitReady(r.ctx))
 }
@@ -159,7 +159,7 @@ func successorKilledToo(r *rig) {
 		two.Kill()
 		began := time.Now()
 		r.active()
-		r.t.Logf("third server Active %s after the second's death", time.Since(began).Round(time.Millisecond))
+		r.tell("third server Active %s after the second's death", time.Since(began).Round(time.Millisecond))
 		for _, s := range []*cluster.Server{one, two} {
 			r.must(s.Start())
 			r.must(s.WaitReady(r.ctx))
@@ -188,7 +188,7 @@ func firstCrashLoops(r *rig) {
 	})
 	n := 0
 	deaths.Range(func(any, any) bool { n++; return true })
-	r.t.Logf("%d deaths", n)
+	r.tell("%d deaths", n)
 	if n == 0 {
 		r.t.Error("the victim never sent, so it never died: the test shows nothing")
 	}
@@ -230,7 +230,7 @@ func (r *rig) deliver(by *cluster.Server, n int) {
 	name := fmt.Sprintf("%s-%06d", connectorName, n)
 	for !slices.ContainsFunc(r.ledger.Receipts(), func(l ledger.Receipt) bool { return l.Alert == name }) {
 		if r.ctx.Err() != nil {
-			r.t.Fatalf("%s did not get through: whoever is frozen blocks the others", name)
+			r.t.Fatalf("%s did not get through: nobody sends, or whoever is frozen blocks the others", name)
 		}
 		r.pause(20 * time.Millisecond)
 	}

@@ -248,10 +248,16 @@ func (r *rig) pause(d time.Duration) {
 	}
 }
 
+// tell logs a figure, with what test/run.sh finds it by: the test's name before it.
+func (r *rig) tell(format string, args ...any) {
+	r.t.Helper()
+	r.t.Logf("%s: "+format, append([]any{r.t.Name()}, args...)...)
+}
+
 func (r *rig) audit(rounds int) {
 	r.t.Helper()
 	report := r.ledger.Audit()
-	r.t.Logf("%d faults; accepted %d observations of %d alerts; requests %d; lost %d, doubled %d, out of order %d",
+	r.tell("%d faults; accepted %d observations of %d alerts; requests %d; lost %d, doubled %d, out of order %d",
 		rounds, report.Promised, report.Alerts, report.Requests, len(report.Lost), len(report.Doubled), len(report.OutOfOrder))
 	if !report.Clean() {
 		r.explain(append(first(report.Lost), first(report.Doubled)...))
@@ -261,7 +267,7 @@ func (r *rig) audit(rounds int) {
 	for _, c := range r.ledger.Changes() {
 		gaps = append(gaps, fmt.Sprintf("%s>%s %s", c.From, c.To, c.Gap.Round(time.Millisecond)))
 	}
-	r.t.Logf("gaps: %s", strings.Join(gaps, ", "))
+	r.tell("gaps between servers: %s", strings.Join(gaps, ", "))
 	r.checkEpochs()
 }
 

@@ -161,7 +161,7 @@ func (r *rig) checkTickets(rt *requestTracker, source string, alerts int) {
 		case steady.IsZero():
 			steady = time.Now()
 		case time.Since(steady) > 15*time.Second:
-			r.t.Logf("%d alerts, one ticket each", alerts)
+			r.tell("%d alerts, one ticket each", alerts)
 			return
 		}
 		select {
