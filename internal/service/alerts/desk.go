@@ -3,6 +3,7 @@ package alerts
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tieline/internal/access"
@@ -27,7 +28,10 @@ func (s *Service) Desk(ctx context.Context, q ParkedQuery) ([]DeskLink, error) {
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
-	stored, docs, _, err := s.documents(ctx)
+	shown := func(connector string) bool {
+		return slices.ContainsFunc(rows, func(r ParkedLink) bool { return r.Connector == connector })
+	}
+	stored, docs, _, err := s.documentsOf(ctx, shown)
 	if err != nil {
 		return nil, err
 	}

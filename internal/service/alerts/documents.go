@@ -16,9 +16,16 @@ type compiled struct {
 	document *connector.Compiled
 }
 
-// documents returns the current document of every connector, and the generation
-// they make up. What was compiled for an earlier call is not compiled again.
+// documents returns the current document of every connector, compiled, and the
+// generation they make up.
 func (s *Service) documents(ctx context.Context) ([]store.StoredDocument, map[string]*connector.Compiled, int64, error) {
+	return s.documentsOf(ctx, func(string) bool { return true })
+}
+
+// documentsOf is documents with only those compiled that are wanted, or were
+// before: to compile is most of the work. What was compiled for an earlier call
+// is not compiled again.
+func (s *Service) documentsOf(ctx context.Context, wanted func(connector string) bool) ([]store.StoredDocument, map[string]*connector.Compiled, int64, error) {
 	docs, generation, err := s.store.Documents(ctx)
 	if err != nil {
 		return nil, nil, 0, err
@@ -30,6 +37,9 @@ func (s *Service) documents(ctx context.Context) ([]store.StoredDocument, map[st
 	for _, d := range docs {
 		c, ok := s.compiled[d.Connector]
 		if !ok || c.version != d.Version {
+			if !wanted(d.Connector) {
+				continue
+			}
 			c = compiled{d.Version, s.compile(d)}
 		}
 		next[d.Connector], all[d.Connector] = c, c.document
