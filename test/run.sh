@@ -95,6 +95,7 @@ static() {
 	go vet ./...
 	go tool staticcheck ./...
 	(cd bench && go vet ./...)
+	go run ./internal/sim/teeth -check # whether what it breaks is still there
 }
 
 cross() {
