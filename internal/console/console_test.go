@@ -44,6 +44,7 @@ type bench struct {
 	console *console.Console
 	mux     *http.ServeMux
 	role    access.Role
+	paths   map[string]string // of every page, by its pattern; see walk
 }
 
 func settings(doc *connector.Document) ha.Settings {
@@ -67,8 +68,8 @@ func newBench(t testing.TB) *bench {
 	b.console = console.New(console.Config{Version: "test", Database: "sqlite", Services: console.Services{
 		Overview:     shown,
 		Availability: availability.New(b.counted, shown, availability.Documents{Check: check, Settings: settings}),
-		Documents:    documents.New(db, documents.Kinds{Check: check, Settings: settings, Notes: check}),
-		Alerts:       alerts.New(db),
+		Documents:    documents.New(b.counted, documents.Kinds{Check: check, Settings: settings, Notes: check}),
+		Alerts:       alerts.New(b.counted),
 	}})
 	t.Cleanup(b.console.Close)
 	b.mux = http.NewServeMux()
