@@ -60,7 +60,7 @@ func main() {
 	server := flag.String("url", "", "server of an engine that is not started here; empty = what the tests' environment variable names")
 	kills := flag.Int("kills", 100, "kills of the failover measurement, and switchovers of the other")
 	scale := flag.Float64("scale", 1, "multiplies the numbers of alerts; less than 1 tries the command and measures nothing")
-	rest := flag.Duration("rest", 3*time.Minute, "how long servers are left alone before their idle load is counted")
+	rest := flag.Duration("rest", 8*time.Minute, "how long servers are left alone before their idle load is counted: the looks for claims of nobody end 6 minutes after a term began")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
