@@ -15,16 +15,8 @@ import (
 // history has changed then, so that every ticket is looked up before anything
 // is sent (rule L8): nothing is lost, nothing doubled, and the history says why.
 func TestPrimaryFailsOver(t *testing.T) {
-	r := newRig(t)
-	r.db = startDatabase(t, "postgres", "PG_URL")
-	standby := r.db.standby(t)
-	both := *r.db.url
-	both.Host += "," + standby.url.Host
-	q := both.Query()
-	q.Set("target_session_attrs", "read-write")
-	both.RawQuery = q.Encode()
-	r.start([]string{"s1", "s2", "s3"}, func(string) string { return both.String() })
-	r.saysThatCommitsMayBeLost(both.Host)
+	r, standby := withStandby(t)
+	r.saysThatCommitsMayBeLost(r.db.url.Host + "," + standby.url.Host)
 	r.waitForStandby()
 	r.load.alerts = 300
 	r.under(func(round int) {
@@ -69,15 +61,7 @@ func (r *rig) sendsAgain(killed, promoted time.Time) {
 // once and goes on; what was lost is lost until its source tells it again, which
 // is a new alert then. Tieline says so: in the log, in the history, in db check.
 func TestLaggingStandbyIsPromoted(t *testing.T) {
-	r := newRig(t)
-	r.db = startDatabase(t, "postgres", "PG_URL")
-	standby := r.db.standby(t)
-	both := *r.db.url
-	both.Host += "," + standby.url.Host
-	q := both.Query()
-	q.Set("target_session_attrs", "read-write")
-	both.RawQuery = q.Encode()
-	r.start([]string{"s1", "s2", "s3"}, func(string) string { return both.String() })
+	r, standby := withStandby(t)
 
 	const each = 40
 	r.feed(0, each)
@@ -118,6 +102,20 @@ func TestLaggingStandbyIsPromoted(t *testing.T) {
 	}
 	r.checkEpochs()
 	r.saysThatCommitsWereLost()
+}
+
+// withStandby starts three servers on a primary that has an asynchronous standby.
+func withStandby(t *testing.T) (*rig, *database) {
+	r := newRig(t)
+	r.db = startDatabase(t, "postgres", "PG_URL")
+	standby := r.db.standby(t)
+	both := *r.db.url
+	both.Host += "," + standby.url.Host
+	q := both.Query()
+	q.Set("target_session_attrs", "read-write")
+	both.RawQuery = q.Encode()
+	r.start([]string{"s1", "s2", "s3"}, func(string) string { return both.String() })
+	return r, standby
 }
 
 // feed has alerts accepted, by whichever server takes them.
