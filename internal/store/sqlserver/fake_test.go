@@ -2,13 +2,13 @@ package sqlserver
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"sync"
 	"testing"
-	"unicode/utf16"
+
+	"tieline/internal/storetest/tds/wire"
 )
 
 // fake is a server that speaks as much of SQL Server's protocol (MS-TDS) as the
@@ -96,15 +96,6 @@ func (f *fake) said() []request {
 	return append([]request(nil), f.requests...)
 }
 
-// Types of packets, and tokens.
-const (
-	packBatch, packRPC, packReply, packAttention, packTransaction, packLogin, packPrelogin = 1, 3, 4, 6, 14, 16, 18
-
-	tokenError, tokenLoginAck, tokenColumns, tokenRow, tokenChange, tokenDone = 0xAA, 0xAD, 0x81, 0xD1, 0xE3, 0xFD
-
-	doneError, doneCount, doneAttention = 2, 16, 32
-)
-
 // serve talks to one connection: a reader, so that attentions are seen while an
 // answer is waited for, and the answers.
 func (f *fake) serve(conn net.Conn, n int) {
@@ -129,20 +120,20 @@ func (f *fake) serve(conn net.Conn, n int) {
 	})
 	defer close(todo)
 	for {
-		kind, status, body, err := message(conn)
+		kind, status, body, err := wire.Read(conn)
 		if err != nil {
 			return
 		}
 		switch kind {
-		case packPrelogin:
+		case wire.PackPrelogin:
 			// One option: encryption (1) is not supported (2).
-			err = send(conn, []byte{1, 0, 6, 0, 1, 0xFF, 2})
-		case packLogin:
+			err = wire.Write(conn, []byte{1, 0, 6, 0, 1, 0xFF, 2})
+		case wire.PackLogin:
 			err = f.login(conn)
-		case packAttention:
+		case wire.PackAttention:
 			f.note(request{Conn: n, Attention: true})
-			err = send(conn, done(doneAttention, 0))
-		case packBatch, packRPC, packTransaction:
+			err = wire.Write(conn, wire.Done(wire.DoneAttention, 0))
+		case wire.PackBatch, wire.PackRPC, wire.PackTransaction:
 			r := parse(kind, body)
 			r.Conn, r.Reset = n, status&8 != 0
 			f.note(r)
@@ -167,11 +158,11 @@ func (f *fake) login(conn net.Conn) error {
 	refuse := f.refuse
 	f.mu.Unlock()
 	if refuse != nil {
-		return send(conn, append(failed(*refuse), done(doneError, 0)...))
+		return wire.Write(conn, append(failed(*refuse), wire.Done(wire.DoneError, 0)...))
 	}
-	ack := append([]byte{1, 0x74, 0, 0, 4}, short("Fake")...)
+	ack := append([]byte{1, 0x74, 0, 0, 4}, wire.Short("Fake")...)
 	ack = append(ack, 14, 0, 0, 0)
-	return send(conn, append(token(tokenLoginAck, ack), done(0, 0)...))
+	return wire.Write(conn, append(wire.Token(wire.TokenLoginAck, ack), wire.Done(0, 0)...))
 }
 
 func (f *fake) reply(conn net.Conn, r request) error {
@@ -186,7 +177,7 @@ func (f *fake) reply(conn net.Conn, r request) error {
 	if len(a.rows) > 0 && r.change == nil {
 		out = columns(a.rows[0])
 		for _, values := range a.rows {
-			out = append(out, tokenRow)
+			out = append(out, wire.TokenRow)
 			for _, v := range values {
 				out = append(out, cell(v)...)
 			}
@@ -194,38 +185,9 @@ func (f *fake) reply(conn net.Conn, r request) error {
 	}
 	if a.fail != nil {
 		out = append(out, failed(*a.fail)...)
-		return send(conn, append(out, done(doneError, 0)...))
+		return wire.Write(conn, append(out, wire.Done(wire.DoneError, 0)...))
 	}
-	return send(conn, append(out, done(doneCount, uint64(len(a.rows)))...))
-}
-
-// message reads one message of any number of packets.
-func message(conn net.Conn) (kind, status byte, body []byte, err error) {
-	for {
-		header := make([]byte, 8)
-		if _, err := io.ReadFull(conn, header); err != nil {
-			return 0, 0, nil, err
-		}
-		size := int(binary.BigEndian.Uint16(header[2:])) - len(header)
-		if size < 0 {
-			return 0, 0, nil, errors.New("a packet shorter than its header")
-		}
-		part := make([]byte, size)
-		if _, err := io.ReadFull(conn, part); err != nil {
-			return 0, 0, nil, err
-		}
-		kind, status, body = header[0], status|header[1], append(body, part...)
-		if header[1]&1 != 0 {
-			return kind, status, body, nil
-		}
-	}
-}
-
-func send(conn net.Conn, body []byte) error {
-	header := []byte{packReply, 1, 0, 0, 0, 0, 1, 0}
-	binary.BigEndian.PutUint16(header[2:], uint16(len(body)+len(header)))
-	_, err := conn.Write(append(header, body...))
-	return err
+	return wire.Write(conn, append(out, wire.Done(wire.DoneCount, int64(len(a.rows)))...))
 }
 
 // transactions are what a request of the transaction manager asks for, changes
@@ -233,9 +195,9 @@ func send(conn net.Conn, body []byte) error {
 var (
 	transactions = map[byte]string{5: "BEGIN", 7: "COMMIT", 8: "ROLLBACK"}
 	changes      = map[byte][]byte{
-		5: token(tokenChange, []byte{8, 8, 1, 0, 0, 0, 0, 0, 0, 0, 0}),
-		7: token(tokenChange, []byte{9, 0, 8, 1, 0, 0, 0, 0, 0, 0, 0}),
-		8: token(tokenChange, []byte{10, 0, 8, 1, 0, 0, 0, 0, 0, 0, 0}),
+		5: wire.Token(wire.TokenChange, []byte{8, 8, 1, 0, 0, 0, 0, 0, 0, 0, 0}),
+		7: wire.Token(wire.TokenChange, []byte{9, 0, 8, 1, 0, 0, 0, 0, 0, 0, 0}),
+		8: wire.Token(wire.TokenChange, []byte{10, 0, 8, 1, 0, 0, 0, 0, 0, 0, 0}),
 	}
 )
 
@@ -243,9 +205,9 @@ var (
 func parse(kind byte, body []byte) request {
 	body = body[binary.LittleEndian.Uint32(body):] // what stands before is headers
 	switch kind {
-	case packBatch:
-		return request{Text: wide(body)}
-	case packTransaction:
+	case wire.PackBatch:
+		return request{Text: wire.Wide(body)}
+	case wire.PackTransaction:
 		return request{Text: transactions[body[0]], change: changes[body[0]]}
 	}
 	body = body[6:] // a procedure by its number, flags
@@ -261,7 +223,7 @@ func parameter(b []byte) (value string, rest []byte) {
 	b = b[1+2+5:] // type, size, collation
 	if size != 0xFFFF {
 		n := int(binary.LittleEndian.Uint16(b))
-		return wide(b[2 : 2+n]), b[2+n:]
+		return wire.Wide(b[2 : 2+n]), b[2+n:]
 	}
 	b = b[8:] // length of all chunks
 	var all []byte
@@ -269,49 +231,16 @@ func parameter(b []byte) (value string, rest []byte) {
 		n := int(binary.LittleEndian.Uint32(b))
 		b = b[4:]
 		if n == 0 {
-			return wide(all), b
+			return wire.Wide(all), b
 		}
 		all, b = append(all, b[:n]...), b[n:]
 	}
 }
 
-func wide(b []byte) string {
-	units := make([]uint16, len(b)/2)
-	for i := range units {
-		units[i] = binary.LittleEndian.Uint16(b[2*i:])
-	}
-	return string(utf16.Decode(units))
-}
-
-func narrow(s string) []byte {
-	var b []byte
-	for _, u := range utf16.Encode([]rune(s)) {
-		b = binary.LittleEndian.AppendUint16(b, u)
-	}
-	return b
-}
-
-func short(s string) []byte { return append([]byte{byte(len(narrow(s)) / 2)}, narrow(s)...) }
-
-func token(kind byte, body []byte) []byte {
-	return append(binary.LittleEndian.AppendUint16([]byte{kind}, uint16(len(body))), body...)
-}
-
-func done(status uint16, rows uint64) []byte {
-	b := binary.LittleEndian.AppendUint16([]byte{tokenDone}, status)
-	return binary.LittleEndian.AppendUint64(append(b, 0xC1, 0), rows)
-}
-
-func failed(f failure) []byte {
-	b := binary.LittleEndian.AppendUint32(nil, uint32(f.number))
-	b = append(b, 1, f.class)
-	b = binary.LittleEndian.AppendUint16(b, uint16(len(narrow(f.text))/2))
-	b = append(append(append(b, narrow(f.text)...), short("fake")...), short("")...)
-	return token(tokenError, binary.LittleEndian.AppendUint32(b, 1))
-}
+func failed(f failure) []byte { return wire.Error("fake", f.number, f.class, wire.Narrow(f.text)) }
 
 func columns(row []any) []byte {
-	b := binary.LittleEndian.AppendUint16([]byte{tokenColumns}, uint16(len(row)))
+	b := binary.LittleEndian.AppendUint16([]byte{wire.TokenColumns}, uint16(len(row)))
 	for _, v := range row {
 		b = append(b, 0, 0, 0, 0, 1, 0)
 		if _, number := v.(int64); number {
@@ -319,7 +248,7 @@ func columns(row []any) []byte {
 		} else {
 			b = append(b, 0xE7, 0x40, 0x1F, 9, 4, 0xD0, 0, 0x34)
 		}
-		b = append(b, short("c")...)
+		b = append(b, wire.Short("c")...)
 	}
 	return b
 }
@@ -329,7 +258,7 @@ func cell(v any) []byte {
 	case int64:
 		return binary.LittleEndian.AppendUint64([]byte{8}, uint64(v))
 	case string:
-		b := narrow(v)
+		b := wire.Narrow(v)
 		return append(binary.LittleEndian.AppendUint16(nil, uint16(len(b))), b...)
 	}
 	return []byte{0xFF, 0xFF}

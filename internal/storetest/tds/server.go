@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+
+	"tieline/internal/storetest/tds/wire"
 )
 
 var errTimeUp = errors.New("the time to wait is up")
@@ -115,13 +117,13 @@ func (s *Server) serve(conn net.Conn) {
 // welcome carries a login out.
 func (s *Server) welcome(c *connection) (*session, error) {
 	for {
-		kind, body, err := readMessage(c)
+		kind, _, body, err := wire.Read(c)
 		if err != nil {
 			return nil, err
 		}
-		if kind == packPrelogin {
+		if kind == wire.PackPrelogin {
 			// One option: encryption (1) is not supported (2).
-			if err := writeMessage(c, []byte{1, 0, 6, 0, 1, 0xFF, 2}); err != nil {
+			if err := wire.Write(c, []byte{1, 0, 6, 0, 1, 0xFF, 2}); err != nil {
 				return nil, err
 			}
 			continue
@@ -129,37 +131,37 @@ func (s *Server) welcome(c *connection) (*session, error) {
 		session, err := s.newSession(c, field(body, 68), field(body, 48))
 		if err != nil {
 			f := &failure{4060, 11, "Cannot open database: " + err.Error()}
-			return nil, errors.Join(err, writeMessage(c, f.answer()))
+			return nil, errors.Join(err, wire.Write(c, f.answer()))
 		}
-		ack := append(append([]byte{1, 0x74, 0, 0, 4}, short("Played")...), 14, 0, 0, 0)
-		return session, writeMessage(c, append(token(tokenLoginAck, ack), done(0, 0)...))
+		ack := append(append([]byte{1, 0x74, 0, 0, 4}, wire.Short("Played")...), 14, 0, 0, 0)
+		return session, wire.Write(c, append(wire.Token(wire.TokenLoginAck, ack), wire.Done(0, 0)...))
 	}
 }
 
 // field is one of the texts of a login.
 func field(login []byte, at int) string {
 	from, n := int(binary.LittleEndian.Uint16(login[at:])), int(binary.LittleEndian.Uint16(login[at+2:]))
-	return wide(login[from : from+2*n])
+	return wire.Wide(login[from : from+2*n])
 }
 
 func (c *connection) read(todo chan<- request) {
 	for {
-		kind, body, err := readMessage(c)
+		kind, _, body, err := wire.Read(c)
 		if err != nil {
 			return
 		}
-		if kind == packAttention {
+		if kind == wire.PackAttention {
 			c.giveUp()
 			continue
 		}
 		body = body[binary.LittleEndian.Uint32(body):] // what stands before is headers
 		r := request{kind: kind, args: map[string]any{}}
 		switch kind {
-		case packBatch:
-			r.text = wide(body)
-		case packRPC:
+		case wire.PackBatch:
+			r.text = wire.Wide(body)
+		case wire.PackRPC:
 			r.text, r.args, r.bad = call(body[6:]) // a procedure by its number, flags
-		case packTransaction:
+		case wire.PackTransaction:
 			r.verb = body[0]
 		default:
 			return
@@ -176,7 +178,7 @@ func (c *connection) giveUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.current == nil {
-		_ = writeMessage(c, done(doneAttention, 0))
+		_ = wire.Write(c, wire.Done(wire.DoneAttention, 0))
 		return
 	}
 	c.given = true
@@ -190,10 +192,10 @@ func (c *connection) answer(s *session, r request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.given {
-		out = append(out, done(doneAttention, 0)...)
+		out = append(out, wire.Done(wire.DoneAttention, 0)...)
 	}
 	c.current, c.given = nil, false
-	if err := writeMessage(c, out); err != nil || s.postgres.IsClosed() {
+	if err := wire.Write(c, out); err != nil || s.postgres.IsClosed() {
 		_ = c.Close()
 	}
 }

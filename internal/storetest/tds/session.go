@@ -9,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+
+	"tieline/internal/storetest/tds/wire"
 )
 
 // patience bounds what is done for a client that is gone.
@@ -65,7 +67,7 @@ func (s *session) run(r request) (out []byte) {
 			out = f.answer()
 		}
 	}()
-	if r.kind == packTransaction {
+	if r.kind == wire.PackTransaction {
 		return s.transaction(r)
 	}
 	b := &batch{session: s, ctx: r.ctx, vars: r.args}
@@ -75,9 +77,9 @@ func (s *session) run(r request) (out []byte) {
 	}
 	if err != nil {
 		out = append(b.out, failureOf(err).token()...)
-		return append(append(out, s.abort()...), done(doneError, 0)...)
+		return append(append(out, s.abort()...), wire.Done(wire.DoneError, 0)...)
 	}
-	return append(b.out, done(0, 0)...)
+	return append(b.out, wire.Done(0, 0)...)
 }
 
 // abort ends the transaction behind an error, as XACT_ABORT has it.
@@ -112,7 +114,7 @@ func (s *session) transaction(r request) []byte {
 	if err != nil {
 		return failureOf(err).answer()
 	}
-	return append(change(verb.change), done(0, 0)...)
+	return append(change(verb.change), wire.Done(0, 0)...)
 }
 
 // failureOf is an error as SQL Server would number it, where a server that is

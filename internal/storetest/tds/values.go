@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"tieline/internal/storetest/tds/wire"
 )
 
 // Types of parameters and columns.
@@ -33,7 +35,7 @@ func call(b []byte) (text string, args map[string]any, err error) {
 	args = map[string]any{}
 	for i := 0; len(b) > 0; i++ {
 		n := 1 + 2*int(b[0])
-		name := wide(b[1:n])
+		name := wire.Wide(b[1:n])
 		var v any
 		v, b = value(b[n+1:])
 		switch i {
@@ -64,7 +66,7 @@ func value(b []byte) (v any, rest []byte) {
 		if data == nil {
 			return nil, rest
 		}
-		return wide(data), rest
+		return wire.Wide(data), rest
 	}
 	panic(fmt.Sprintf("a parameter of type %#x", b[0]))
 }
@@ -120,17 +122,17 @@ func (r result) tokens() []byte {
 	if r.kinds != nil {
 		b = columns(r.kinds)
 		for _, row := range r.rows {
-			b = append(b, tokenRow)
+			b = append(b, wire.TokenRow)
 			for i, v := range row {
 				b = append(b, cell(r.kinds[i], v)...)
 			}
 		}
 	}
-	return append(b, done(doneMore|doneCount, r.count)...)
+	return append(b, wire.Done(wire.DoneMore|wire.DoneCount, r.count)...)
 }
 
 func columns(kinds []kind) []byte {
-	b := binary.LittleEndian.AppendUint16([]byte{tokenColumns}, uint16(len(kinds)))
+	b := binary.LittleEndian.AppendUint16([]byte{wire.TokenColumns}, uint16(len(kinds)))
 	for _, k := range kinds {
 		b = append(b, 0, 0, 0, 0, 1, 0)
 		switch k {
@@ -141,7 +143,7 @@ func columns(kinds []kind) []byte {
 		default:
 			b = append(b, typeNvarchar, 0xFF, 0xFF, 9, 4, 0xD0, 0, 0x34)
 		}
-		b = append(b, short("c")...)
+		b = append(b, wire.Short("c")...)
 	}
 	return b
 }
@@ -154,7 +156,7 @@ func cell(k kind, v any) []byte {
 		if k == stamps {
 			return []byte{8, 0, 0, 1, 0, 0, 0, 0, 0}
 		}
-		text := narrow(v)
+		text := wire.Narrow(v)
 		b := binary.LittleEndian.AppendUint64(nil, uint64(len(text)))
 		if len(text) > 0 {
 			b = append(binary.LittleEndian.AppendUint32(b, uint32(len(text))), text...)
