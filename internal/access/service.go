@@ -35,6 +35,8 @@ type Sessions interface {
 	SaveSession(ctx context.Context, s Session) error
 	// Session returns the data of a live session that was used within idle.
 	Session(ctx context.Context, hash string, idle time.Duration) (data []byte, found bool, err error)
+	// LiveSessions returns which of the sessions are live, used within idle.
+	LiveSessions(ctx context.Context, hashes []string, idle time.Duration) (map[string]bool, error)
 	EndSession(ctx context.Context, hash string) error
 	// EndSessions ends all of an account and returns how many.
 	EndSessions(ctx context.Context, account string) (int, error)

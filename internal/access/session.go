@@ -32,6 +32,12 @@ func (s *Service) Session(ctx context.Context, hash string) (data []byte, found 
 	return s.store.Session(ctx, hash, SessionIdle)
 }
 
+// LiveSessions returns which of the sessions go on: neither ended nor expired.
+// They are not marked as used.
+func (s *Service) LiveSessions(ctx context.Context, hashes []string) (map[string]bool, error) {
+	return s.store.LiveSessions(ctx, hashes, SessionIdle)
+}
+
 // EndSession ends one session; there may be none.
 func (s *Service) EndSession(ctx context.Context, hash string) error {
 	return s.store.EndSession(ctx, hash)

@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"tieline/internal/access"
@@ -60,6 +63,32 @@ WHERE s.hash = $1 AND s.expires_at > c.now AND s.seen_at > c.now - $2`, hash, id
 		db.touched(ctx, "a session", "UPDATE session SET seen_at = "+engine.Now+" WHERE hash = $1 AND seen_at < "+engine.Now+" - $2", hash)
 	}
 	return []byte(text), err == nil, db.explain(err, "read a session")
+}
+
+// sessionsAsked is how many sessions one statement asks about at most.
+const sessionsAsked = 500
+
+// LiveSessions returns which of the sessions Session would find. Their use is
+// not noted.
+func (db *DB) LiveSessions(ctx context.Context, hashes []string, idle time.Duration) (map[string]bool, error) {
+	live := make(map[string]bool, len(hashes))
+	for some := range slices.Chunk(hashes, sessionsAsked) {
+		args, marks := []any{idle.Microseconds()}, make([]string, len(some))
+		for i, hash := range some {
+			args, marks[i] = append(args, hash), "$"+strconv.Itoa(i+2)
+		}
+		err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
+			var hash string
+			err := rows.Scan(&hash)
+			live[hash] = true
+			return err
+		}, `SELECT s.hash FROM session s JOIN account a ON a.name = s.account AND a.generation = s.generation CROSS JOIN clock c
+WHERE s.expires_at > c.now AND s.seen_at > c.now - $1 AND s.hash IN (`+strings.Join(marks, ", ")+")", args...)
+		if err != nil {
+			return nil, db.explain(err, "ask which sessions go on")
+		}
+	}
+	return live, nil
 }
 
 // touched notes the use of a session or a token. That it cannot be written, as

@@ -172,9 +172,16 @@ func sessionLife(t *testing.T, fresh Fresh) {
 	bob := must(db.AddAccount(t.Context(), local("bob", access.Viewer)))(t)
 	alive := func(hash string) bool {
 		t.Helper()
+		live, err := db.LiveSessions(t.Context(), []string{"stranger", hash}, access.SessionIdle)
+		if err != nil || live["stranger"] {
+			t.Fatalf("of sessions looked at together, %v go on: %v", live, err)
+		}
 		_, found, err := db.Session(t.Context(), hash, access.SessionIdle)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if live[hash] != found {
+			t.Errorf("session %s is found = %t, and goes on = %t", hash, found, live[hash])
 		}
 		return found
 	}
@@ -230,7 +237,11 @@ func sessionLife(t *testing.T, fresh Fresh) {
 func sessionEnds(t *testing.T, fresh Fresh) {
 	db, _ := emptyStore(t, fresh)
 	alive := func(hash string) bool {
+		live, wrong := db.LiveSessions(t.Context(), []string{hash}, access.SessionIdle)
 		_, found, err := db.Session(t.Context(), hash, access.SessionIdle)
+		if wrong != nil || live[hash] != found {
+			t.Errorf("session %s is found = %t, and goes on = %t: %v", hash, found, live[hash], wrong)
+		}
 		return err == nil && found
 	}
 	for _, c := range []struct {

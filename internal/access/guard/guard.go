@@ -31,7 +31,7 @@ type Route struct {
 	Handler http.Handler
 	Action  string // what the audit calls it; "" = the pattern
 	Audit   bool   // it stands in the audit although its method is a safe one
-	Stream  bool   // the answer goes on and on: it is cut after StreamTime, so that its session is looked at again
+	Stream  bool   // the answer goes on and on: it is cut when its session has ended, and after StreamTime at the latest
 	Body    int64  // the most bytes a request's body may have; 0 = MaxBody
 }
 
@@ -68,6 +68,7 @@ const (
 type Access interface {
 	Bearer(ctx context.Context, text string) (access.Principal, error)
 	Session(ctx context.Context, hash string) (data []byte, found bool, err error)
+	LiveSessions(ctx context.Context, hashes []string) (map[string]bool, error)
 	SaveSession(ctx context.Context, s access.Session) error
 	EndSession(ctx context.Context, hash string) error
 	Record(ctx context.Context, e access.Entry) error
@@ -94,6 +95,7 @@ type Guard struct {
 	sessions *scs.SessionManager
 	cross    *http.CrossOriginProtection
 	damper   damper
+	streams  *streams
 }
 
 // New returns a guard.
@@ -104,7 +106,7 @@ func New(c Config) *Guard {
 	if c.Page == nil {
 		c.Page = plainPage
 	}
-	g := &Guard{Config: c, cross: http.NewCrossOriginProtection()}
+	g := &Guard{Config: c, cross: http.NewCrossOriginProtection(), streams: newStreams(c.Access)}
 	if c.URL != nil {
 		// A proxy may give us another Host than the browser's; the address is scheme and host, so it cannot be refused.
 		_ = g.cross.AddTrustedOrigin((&url.URL{Scheme: c.URL.Scheme, Host: c.URL.Host}).String())

@@ -23,6 +23,7 @@ type memory struct {
 	sessions map[string]access.Session
 	entries  []access.Entry
 	ids      int64
+	looks    int // at which sessions go on
 	away     bool
 }
 
@@ -42,6 +43,20 @@ func (m *memory) Session(_ context.Context, hash string) ([]byte, bool, error) {
 	}
 	s, found := m.sessions[hash]
 	return s.Data, found, nil
+}
+
+func (m *memory) LiveSessions(_ context.Context, hashes []string) (map[string]bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.looks++
+	if m.away {
+		return nil, fault.New(fault.Unavailable, "the database does not answer")
+	}
+	live := map[string]bool{}
+	for _, hash := range hashes {
+		_, live[hash] = m.sessions[hash]
+	}
+	return live, nil
 }
 
 func (m *memory) SaveSession(_ context.Context, s access.Session) error {

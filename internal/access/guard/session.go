@@ -122,6 +122,9 @@ type sessionStore struct{ access Access }
 var _ scs.CtxStore = sessionStore{}
 
 func (s sessionStore) FindCtx(ctx context.Context, hash string) ([]byte, bool, error) {
+	if v := visitOf(ctx); v != nil {
+		v.session = hash
+	}
 	return s.access.Session(ctx, hash)
 }
 

@@ -21,9 +21,10 @@ type visit struct {
 	w       http.ResponseWriter
 	r       *http.Request // as it came
 
-	who  access.Principal // zero = nobody
-	csrf string           // the session's; "" = nobody's
-	seed string           // of forms without a session
+	who     access.Principal // zero = nobody
+	session string           // its id's hash, as the browser named it; "" = none
+	csrf    string           // the session's; "" = nobody's
+	seed    string           // of forms without a session
 }
 
 type visitKey struct{}
@@ -43,6 +44,11 @@ func (v *visit) serve(r *http.Request) {
 	}
 	if v.who != (access.Principal{}) {
 		r = r.WithContext(access.With(ctx, v.who))
+	}
+	if v.route.Stream && v.session != "" {
+		watched, leave := v.guard.streams.watch(r.Context(), v.session)
+		defer leave()
+		r = r.WithContext(watched)
 	}
 	if !v.route.Unsafe() && !v.route.Audit {
 		v.handle(v.w, r)
