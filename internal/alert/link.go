@@ -1,6 +1,9 @@
 package alert
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -85,6 +88,16 @@ type Link struct {
 // NewLink returns the link of an alert that should be told a revision.
 func NewLink(id LinkID, wanted int64) Link {
 	return Link{LinkID: id, Progress: Progress{Stage: Fresh}, Wanted: wanted}
+}
+
+// Tag names the link as it is: once anything about it is another, so is its tag.
+func (l Link) Tag() string {
+	text, err := json.Marshal(l)
+	if err != nil {
+		panic(err) // of texts, numbers and ids
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
 }
 
 // Back returns a new link for the way back of a Remote link's alert. It takes

@@ -2,12 +2,14 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"tieline/internal/access"
 	"tieline/internal/alert"
+	"tieline/internal/fault"
 	"tieline/internal/service/alerts"
 )
 
@@ -55,13 +57,15 @@ type editAlert struct {
 
 type retryAlert struct {
 	AlertPath
+	MayMatch
 	Body struct {
 		Connector string `json:"connector,omitempty" maxLength:"200" doc:"Absent: of every connector"`
 	}
 }
 
-type aboutConnector struct {
+type giveAlertUp struct {
 	AlertPath
+	IfMatch
 	Body struct {
 		Connector string `json:"connector" minLength:"1" maxLength:"200"`
 		Reason    string `json:"reason" minLength:"1" maxLength:"500"`
@@ -70,6 +74,7 @@ type aboutConnector struct {
 
 type takeUp struct {
 	AlertPath
+	IfMatch
 	Body struct {
 		Connector string `json:"connector" minLength:"1" maxLength:"200"`
 	}
@@ -139,37 +144,76 @@ func registerAlertChanges(a *API, s *alerts.Service, tags []string) {
 	}, access.Operate, func(ctx context.Context, in *editAlert) (*oneAlert, error) {
 		return changeAlert(ctx, s, in)
 	})
+	registerLinkChanges(a, s, tags, gone)
+}
+
+// ofLink says which ETag an operation on a link means.
+const ofLink = "If-Match is the etag of the connector's link to its remote system, which list-alerts, show-alert and list-parked tell: where the link is another by now, nothing is done."
+
+func registerLinkChanges(a *API, s *alerts.Service, tags []string, gone []int) {
 	Register(a, huma.Operation{
 		OperationID: "retry-alert", Method: http.MethodPost, Path: "/alerts/{alert}/retry", Tags: tags,
-		Summary: "Make an alert's links due now, parked or waiting", Errors: gone,
+		Summary: "Make an alert's links due now, parked or waiting", Description: "Without If-Match, whatever became of them. " + ofLink,
+		Errors: append(gone, http.StatusPreconditionFailed),
 	}, access.Operate, func(ctx context.Context, in *retryAlert) (*counted, error) {
-		id, err := s.Find(ctx, in.Alert)
-		if err != nil {
-			return nil, err
-		}
-		return countedAs(s.Retry(ctx, whoAsks(ctx), in.Body.Connector, id))
+		return retry(ctx, s, in)
 	})
 	Register(a, huma.Operation{
 		OperationID: "give-alert-up", Method: http.MethodPost, Path: "/alerts/{alert}/give-up", Tags: tags,
-		Summary: "End a parked link that has no ticket and never will", Errors: gone,
-	}, access.Operate, func(ctx context.Context, in *aboutConnector) (*counted, error) {
+		Summary: "End a parked link that has no ticket and never will", Description: ofLink, Errors: append(gone, Precondition...),
+	}, access.Operate, func(ctx context.Context, in *giveAlertUp) (*counted, error) {
+		seen, err := in.Tag()
+		if err != nil {
+			return nil, err
+		}
 		id, err := s.Find(ctx, in.Alert)
 		if err != nil {
 			return nil, err
 		}
 		link := alert.LinkID{Connector: in.Body.Connector, Alert: id, Side: alert.Remote}
-		return countedAs(s.GiveUp(ctx, alerts.DeskRequest{Links: []alert.LinkID{link}, Who: whoAsks(ctx)}, in.Body.Reason))
+		r := alerts.DeskRequest{Links: []alert.LinkID{link}, Seen: alerts.Saw(link, seen), Who: whoAsks(ctx)}
+		n, err := s.GiveUp(ctx, r, in.Body.Reason)
+		return countedAs(n, unlessChanged(err))
 	})
 	Register(a, huma.Operation{
 		OperationID: "take-alert-up", Method: http.MethodPost, Path: "/alerts/{alert}/take-up", Tags: tags,
-		Summary: "Make a link due again that was given up", Errors: gone,
+		Summary: "Make a link due again that was given up", Description: ofLink, Errors: append(gone, Precondition...),
 	}, access.Operate, func(ctx context.Context, in *takeUp) (*nothing, error) {
+		seen, err := in.Tag()
+		if err != nil {
+			return nil, err
+		}
 		id, err := s.Find(ctx, in.Alert)
 		if err != nil {
 			return nil, err
 		}
-		return nil, s.TakeUp(ctx, whoAsks(ctx), alert.LinkID{Connector: in.Body.Connector, Alert: id, Side: alert.Remote})
+		return nil, unlessChanged(s.TakeUp(ctx, whoAsks(ctx), alert.LinkID{Connector: in.Body.Connector, Alert: id, Side: alert.Remote}, seen))
 	})
+}
+
+func retry(ctx context.Context, s *alerts.Service, in *retryAlert) (*counted, error) {
+	seen, err := in.Tag()
+	if err != nil {
+		return nil, err
+	}
+	if seen != "" && in.Body.Connector == "" {
+		return nil, fault.InvalidInput("the request is not valid", []fault.Problem{{Path: "body.connector", Message: "must name the connector whose link If-Match is of"}})
+	}
+	id, err := s.Find(ctx, in.Alert)
+	if err != nil {
+		return nil, err
+	}
+	n, err := s.Retry(ctx, whoAsks(ctx), in.Body.Connector, id, seen)
+	return countedAs(n, unlessChanged(err))
+}
+
+// unlessChanged makes the conflict about a link that is not as it was seen into
+// 412; other errors pass.
+func unlessChanged(err error) error {
+	if errors.Is(err, alerts.ErrChanged) {
+		return Stale(err)
+	}
+	return err
 }
 
 func whoAsks(ctx context.Context) string {

@@ -24,7 +24,8 @@ type ParkedLink struct {
 	MayGiveUp bool      `json:"may_give_up" doc:"It has no ticket and never will"`
 	Of        Alert     `json:"of" doc:"The alert, without its links"`
 
-	Message *TicketMessage `json:"message,omitempty" doc:"What the remote system is told, by the current document"`
+	Tried   *AlertEvent    `json:"tried,omitempty" doc:"What the remote system was sent last and did not take; its text is the ticket's content. Absent: nothing was sent"`
+	Message *TicketMessage `json:"message,omitempty" doc:"What a retry sends, by the current document"`
 }
 
 // LinkName names a link.
@@ -32,6 +33,7 @@ type LinkName struct {
 	Alert     string `json:"alert" format:"uuid"`
 	Connector string `json:"connector" minLength:"1" maxLength:"200"`
 	Side      string `json:"side,omitempty" enum:"remote,source" default:"remote"`
+	ETag      string `json:"etag,omitempty" maxLength:"100" doc:"Of the link as it is. Sent back, nothing is done to any of the links once this one is another"`
 }
 
 func (n LinkName) id() (alert.LinkID, error) {
@@ -47,11 +49,16 @@ func (n LinkName) id() (alert.LinkID, error) {
 }
 
 func showParked(p alerts.DeskLink) ParkedLink {
-	return ParkedLink{
-		LinkName: LinkName{p.Alert.String(), p.Connector, string(p.Side)}, Reason: p.Parked, Since: p.Since,
+	shown := ParkedLink{
+		LinkName: LinkName{p.Alert.String(), p.Connector, string(p.Side), quoted(p.Tag())}, Reason: p.Parked, Since: p.Since,
 		Ticket: p.Ticket, TicketURL: p.TicketURL, MayGiveUp: alerts.MayGiveUp(p.Link), Of: showAlert(p.Of),
 		Message: showMessage(p.Message),
 	}
+	if p.Tried != nil {
+		tried := showEvent(*p.Tried)
+		shown.Tried = &tried
+	}
+	return shown
 }
 
 type listParked struct {
@@ -60,15 +67,15 @@ type listParked struct {
 	Text      string `query:"q" maxLength:"500" doc:"In the reason, in any case"`
 }
 
-// chosenLinks are links of the desk: those named, or all that a filter finds.
-type chosenLinks struct {
+// ChosenLinks are links of the desk: those named, or all that a filter finds.
+type ChosenLinks struct {
 	Links     []LinkName `json:"links,omitempty" maxItems:"1000"`
 	All       bool       `json:"all,omitempty" doc:"All that connector and q find, instead"`
 	Connector string     `json:"connector,omitempty" maxLength:"200"`
 	Text      string     `json:"q,omitempty" maxLength:"500"`
 }
 
-func (c chosenLinks) request(ctx context.Context) (alerts.DeskRequest, error) {
+func (c ChosenLinks) request(ctx context.Context) (alerts.DeskRequest, error) {
 	r := alerts.DeskRequest{All: c.All, Connector: c.Connector, Text: c.Text, Who: whoAsks(ctx)}
 	for _, name := range c.Links {
 		id, err := name.id()
@@ -76,15 +83,25 @@ func (c chosenLinks) request(ctx context.Context) (alerts.DeskRequest, error) {
 			return r, err
 		}
 		r.Links = append(r.Links, id)
+		seen, err := MayMatch{name.ETag}.Tag()
+		if err != nil {
+			return r, fault.InvalidInput("the request is not valid", []fault.Problem{{Path: "body.links.etag", Message: "must be an etag as it was sent"}})
+		}
+		if seen != "" {
+			if r.Seen == nil {
+				r.Seen = map[alert.LinkID]string{}
+			}
+			r.Seen[id] = seen
+		}
 	}
 	return r, nil
 }
 
-type retryParked struct{ Body chosenLinks }
+type retryParked struct{ Body ChosenLinks }
 
 type giveParkedUp struct {
 	Body struct {
-		chosenLinks
+		ChosenLinks
 		Reason string `json:"reason" minLength:"1" maxLength:"500"`
 	}
 }
@@ -112,7 +129,7 @@ func registerParked(a *API, s *alerts.Service) {
 	})
 	Register(a, huma.Operation{
 		OperationID: "retry-parked", Method: http.MethodPost, Path: "/parked/retry", Summary: "Make parked links due now", Tags: tags,
-		Errors: []int{http.StatusBadRequest},
+		Errors: []int{http.StatusBadRequest, http.StatusPreconditionFailed},
 	}, access.Operate, func(ctx context.Context, in *retryParked) (*counted, error) {
 		r, err := in.Body.request(ctx)
 		if err != nil {
@@ -120,11 +137,11 @@ func registerParked(a *API, s *alerts.Service) {
 		}
 		n, err := s.RetryParked(ctx, r)
 		access.Remark(ctx, "%d links", n)
-		return countedAs(n, err)
+		return countedAs(n, unlessChanged(err))
 	})
 	Register(a, huma.Operation{
 		OperationID: "give-parked-up", Method: http.MethodPost, Path: "/parked/give-up", Tags: tags,
-		Summary: "End parked links that have no ticket and never will", Errors: []int{http.StatusBadRequest, http.StatusConflict},
+		Summary: "End parked links that have no ticket and never will", Errors: []int{http.StatusBadRequest, http.StatusConflict, http.StatusPreconditionFailed},
 	}, access.Operate, func(ctx context.Context, in *giveParkedUp) (*counted, error) {
 		r, err := in.Body.request(ctx)
 		if err != nil {
@@ -132,6 +149,6 @@ func registerParked(a *API, s *alerts.Service) {
 		}
 		n, err := s.GiveUp(ctx, r, in.Body.Reason)
 		access.Remark(ctx, "%d links", n)
-		return countedAs(n, err)
+		return countedAs(n, unlessChanged(err))
 	})
 }

@@ -40,6 +40,7 @@ type Edit struct {
 
 // Link is what one connector's remote system, or the alert's source, was told.
 type Link struct {
+	ETag        string     `json:"etag" doc:"Of the link as it is: the If-Match of operations on it" example:"\"5d0c9f1e2a7b6c34\""`
 	Connector   string     `json:"connector"`
 	Side        string     `json:"side" enum:"remote,source"`
 	Stage       string     `json:"stage" enum:"fresh,uncertain,looked,verify,twins,settled"`
@@ -136,7 +137,7 @@ func showRow(r alerts.Row) Alert {
 
 func showLink(l alert.Link) Link {
 	return Link{
-		Connector: l.Connector, Side: string(l.Side), Stage: string(l.Stage), Ticket: l.Ticket, TicketURL: l.TicketURL, State: l.Heard,
+		ETag: quoted(l.Tag()), Connector: l.Connector, Side: string(l.Side), Stage: string(l.Stage), Ticket: l.Ticket, TicketURL: l.TicketURL, State: l.Heard,
 		Delivered: l.Delivered, Wanted: l.Wanted, Due: l.Due(), Claimed: l.Claim.ID != uuid.Nil,
 		Attempts: l.Attempts, Failure: l.Failure, Parked: l.Parked, Skipped: l.Skipped,
 	}

@@ -118,8 +118,8 @@ func Register[I, O any](a *API, op huma.Operation, needs access.Permission, hand
 	})
 }
 
-// checkInput refuses an input that embeds an unexported type: the library would
-// leave its fields empty.
+// checkInput refuses an input that embeds an unexported type, itself or in its
+// body: the library would leave its fields empty, and refuse who sends them.
 func checkInput(t reflect.Type, operation string) {
 	if t.Kind() != reflect.Struct {
 		return
@@ -127,6 +127,9 @@ func checkInput(t reflect.Type, operation string) {
 	for _, f := range reflect.VisibleFields(t) {
 		if f.Anonymous && !f.IsExported() {
 			panic("api: the input of " + operation + " embeds the unexported type " + f.Type.String())
+		}
+		if f.Name == "Body" {
+			checkInput(f.Type, operation)
 		}
 	}
 }

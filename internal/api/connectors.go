@@ -121,69 +121,6 @@ func registerConnectors(a *API, o *overview.Service, s *availability.Service) {
 	registerSettings(a, o, s)
 }
 
-type moveInput struct {
-	MemberPath
-	Body struct {
-		By int `json:"by" minimum:"-1000" maximum:"1000" doc:"Places: -1 is up, 1 is down" example:"-1"`
-	}
-}
-
-// Moved is what a change of the communication order came to.
-type Moved struct {
-	Before []string `json:"before"`
-	After  []string `json:"after"`
-	Effect string   `json:"effect" doc:"Whether anything will switch over because of it"`
-}
-
-type movedOutput struct{ Body Moved }
-
-// Handover is what Make Active does.
-type Handover struct {
-	From    string   `json:"from" doc:"Who was Active; empty = nobody"`
-	To      string   `json:"to"`
-	Effects []string `json:"effects" doc:"What happens, in this order"`
-	Warning string   `json:"warning,omitempty"`
-}
-
-type handoverOutput struct{ Body Handover }
-
-func registerOrder(a *API, s *availability.Service) {
-	tags := []string{"availability"}
-	Register(a, huma.Operation{
-		OperationID: "move-server", Method: http.MethodPost, Path: "/connectors/{connector}/order/{server}",
-		Summary: "Move a server in the communication order", Tags: tags, Errors: []int{http.StatusNotFound, http.StatusConflict},
-	}, access.Operate, func(ctx context.Context, in *moveInput) (*movedOutput, error) {
-		who, _ := access.From(ctx)
-		m, err := s.Move(ctx, in.Connector, in.Server, in.Body.By, who.Name)
-		if err != nil {
-			return nil, err
-		}
-		access.Remark(ctx, "by %d", in.Body.By)
-		return &movedOutput{Moved{m.Before, m.After, m.Effect}}, nil
-	})
-	handover := func(make func(context.Context, string, string) (availability.Handover, error)) func(context.Context, *MemberPath) (*handoverOutput, error) {
-		return func(ctx context.Context, in *MemberPath) (*handoverOutput, error) {
-			h, err := make(ctx, in.Connector, in.Server)
-			if err != nil {
-				return nil, err
-			}
-			return &handoverOutput{Handover{h.From, h.To, h.Effects, h.Warning}}, nil
-		}
-	}
-	Register(a, huma.Operation{
-		OperationID: "preview-make-active", Method: http.MethodGet, Path: "/connectors/{connector}/active/{server}",
-		Summary: "Say what Make Active would do", Tags: tags, Errors: []int{http.StatusNotFound, http.StatusConflict},
-	}, access.View, handover(s.Handover))
-	Register(a, huma.Operation{
-		OperationID: "make-active", Method: http.MethodPost, Path: "/connectors/{connector}/active/{server}",
-		Summary: "Ask for a switchover to a server", Tags: tags, DefaultStatus: http.StatusAccepted,
-		Errors: []int{http.StatusNotFound, http.StatusConflict},
-	}, access.Operate, handover(func(ctx context.Context, connector, server string) (availability.Handover, error) {
-		who, _ := access.From(ctx)
-		return s.MakeActive(ctx, connector, server, who.Name)
-	}))
-}
-
 type settingsOutput struct {
 	ETag string `header:"ETag" doc:"Of the document the settings are part of"`
 	Body HASettings

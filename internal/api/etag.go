@@ -39,6 +39,38 @@ func (i IfMatch) Version() (int64, error) {
 	}
 }
 
+// Tag is the text of the one ETag that If-Match names, "" for "*". The error is
+// 428 where the header is missing.
+func (i IfMatch) Tag() (string, error) {
+	if strings.TrimSpace(i.IfMatch) == "" {
+		_, err := i.Version()
+		return "", err
+	}
+	return MayMatch{i.IfMatch}.Tag()
+}
+
+// MayMatch is IfMatch for an operation that may be asked for whatever is there.
+type MayMatch struct {
+	IfMatch string `header:"If-Match" doc:"The ETag the change was decided on; absent or * for any" example:"\"7\""`
+}
+
+// Tag is the text of the one ETag that If-Match names, "" for none and "*".
+func (m MayMatch) Tag() (string, error) {
+	text := strings.TrimSpace(m.IfMatch)
+	if text == "" || text == "*" {
+		return "", nil
+	}
+	tag, opened := strings.CutPrefix(text, `"`)
+	tag, closed := strings.CutSuffix(tag, `"`)
+	if !opened || !closed || tag == "" || strings.Contains(tag, `"`) {
+		return "", fault.InvalidInput("the request is not valid", []fault.Problem{{Path: "header.If-Match", Message: `must be one ETag as it was sent, or "*"`}})
+	}
+	return tag, nil
+}
+
+// quoted is the ETag of a text.
+func quoted(tag string) string { return `"` + tag + `"` }
+
 // Stale makes the fault.Conflict of a change whose If-Match is no longer right
 // into 412; other errors pass.
 func Stale(err error) error {

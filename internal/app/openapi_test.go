@@ -19,8 +19,8 @@ import (
 var withoutETag = []string{
 	"add-account", "create-token", "create-connector", // new; a name in use is refused
 	"end-sessions", "revoke-token", // of a token nothing changes
-	"move-server", "make-active", "remove-server", "refresh", // of servers, who change by themselves
-	"retry-alert", "give-alert-up", "take-alert-up", "retry-parked", "give-parked-up", // of links, likewise
+	"remove-server", "refresh", // of servers, who change by themselves
+	"retry-alert", "retry-parked", "give-parked-up", // of links, likewise; each may say what it was decided on
 	"probe-remote", // changes nothing
 }
 

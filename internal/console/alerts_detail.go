@@ -167,7 +167,7 @@ func (c *Console) retryAlert(w http.ResponseWriter, r *http.Request) {
 	if done {
 		return
 	}
-	n, err := c.Services.Alerts.Retry(r.Context(), who(r), r.PostFormValue("connector"), id)
+	n, err := c.Services.Alerts.Retry(r.Context(), who(r), r.PostFormValue("connector"), id, "")
 	if err != nil {
 		c.undone(w, r, alertURL(id), err)
 		return
@@ -291,6 +291,7 @@ type giveUpPage struct {
 	Page
 	Alert     alert.Alert
 	Of        string // the connector
+	Seen      string // tag of the link as it was when it was asked for
 	Reason    string
 	Problem   string
 	Cancelled string // address of the way back
@@ -310,9 +311,15 @@ func (c *Console) askToGiveUp(w http.ResponseWriter, r *http.Request, id alert.I
 		c.fail(w, r, err)
 		return
 	}
-	c.render(w, r, status, "alert_give_up.html", giveUpPage{
-		Page: c.page(w, r, "Give up", "alerts"), Alert: e.Alert, Of: connector, Problem: problem, Cancelled: alertURL(id),
-	})
+	p := giveUpPage{
+		Page: c.page(w, r, "Give up", "alerts"), Alert: e.Alert, Of: connector, Seen: r.PostFormValue("seen"), Problem: problem, Cancelled: alertURL(id),
+	}
+	for _, l := range e.Links {
+		if l.Connector == connector && l.Side == alert.Remote && p.Seen == "" {
+			p.Seen = l.Tag()
+		}
+	}
+	c.render(w, r, status, "alert_give_up.html", p)
 }
 
 func (c *Console) giveAlertUp(w http.ResponseWriter, r *http.Request) {
@@ -322,7 +329,8 @@ func (c *Console) giveAlertUp(w http.ResponseWriter, r *http.Request) {
 	}
 	connector := r.PostFormValue("connector")
 	link := alert.LinkID{Connector: connector, Alert: id, Side: alert.Remote}
-	_, err := c.Services.Alerts.GiveUp(r.Context(), alerts.DeskRequest{Links: []alert.LinkID{link}, Who: who(r)}, r.PostFormValue("reason"))
+	asked := alerts.DeskRequest{Links: []alert.LinkID{link}, Seen: alerts.Saw(link, r.PostFormValue("seen")), Who: who(r)}
+	_, err := c.Services.Alerts.GiveUp(r.Context(), asked, r.PostFormValue("reason"))
 	if what, _, status, ok := formProblem(err); ok && status == http.StatusUnprocessableEntity {
 		c.askToGiveUp(w, r, id, connector, what, status)
 		return
@@ -340,7 +348,7 @@ func (c *Console) takeAlertUp(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	link := alert.LinkID{Connector: r.PostFormValue("connector"), Alert: id, Side: alert.Remote}
-	if err := c.Services.Alerts.TakeUp(r.Context(), who(r), link); err != nil {
+	if err := c.Services.Alerts.TakeUp(r.Context(), who(r), link, r.PostFormValue("seen")); err != nil {
 		c.undone(w, r, alertURL(id), err)
 		return
 	}

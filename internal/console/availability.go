@@ -24,7 +24,8 @@ type availabilityPage struct {
 	C        overview.Connector
 	Next     overview.Member // who would take over
 	HasNext  bool
-	Presence bool // the Active's death is seen at once
+	Presence bool   // the Active's death is seen at once
+	Seen     string // the tag of the order that is shown
 	Settings settingsForm
 	Strip    strip
 	Window   string
@@ -77,6 +78,7 @@ func (c *Console) availabilityLive() []liveRoute {
 // standing fills in what the status sentence says.
 func (p *availabilityPage) standing(s *overview.Snapshot) {
 	p.Next, p.HasNext = p.C.Next()
+	p.Seen = availability.OrderTag(p.C.Order())
 	for _, v := range s.Servers {
 		if v.Name == p.C.Active {
 			p.Presence = !v.WithoutPresence
@@ -271,7 +273,7 @@ func (c *Console) moveServer(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, fault.New(fault.Invalid, "the form does not say how far to move"))
 		return
 	}
-	moved, err := c.Services.Availability.Move(r.Context(), name, server, by, who(r))
+	moved, err := c.Services.Availability.Move(r.Context(), name, server, by, r.PostFormValue("seen"), who(r))
 	if err != nil {
 		c.undone(w, r, connectorURL(name), err)
 		return
@@ -329,7 +331,7 @@ func (c *Console) askMakeActive(w http.ResponseWriter, r *http.Request) {
 
 func (c *Console) makeActive(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("connector")
-	h, err := c.Services.Availability.MakeActive(r.Context(), name, r.PostFormValue("server"), who(r))
+	h, err := c.Services.Availability.MakeActive(r.Context(), name, r.PostFormValue("server"), r.PostFormValue("seen"), who(r))
 	if err != nil {
 		c.undone(w, r, connectorURL(name), err)
 		return

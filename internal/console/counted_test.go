@@ -40,6 +40,14 @@ func (c *counted) Parked(ctx context.Context, q store.ParkedQuery) ([]store.Park
 	return one(c, func() ([]store.ParkedLink, error) { return c.DB.Parked(ctx, q) })
 }
 
+func (c *counted) Tried(ctx context.Context, ids []alert.ID) (map[alert.LinkID]store.TimelineEvent, error) {
+	return one(c, func() (map[alert.LinkID]store.TimelineEvent, error) { return c.DB.Tried(ctx, ids) })
+}
+
+func (c *counted) DocumentsOf(ctx context.Context, names []string) ([]store.StoredDocument, error) {
+	return one(c, func() ([]store.StoredDocument, error) { return c.DB.DocumentsOf(ctx, names) })
+}
+
 func (c *counted) Group(ctx context.Context) (store.GroupInfo, error) {
 	return one(c, func() (store.GroupInfo, error) { return c.DB.Group(ctx) })
 }

@@ -136,7 +136,16 @@ func TestAnEmptyDeskSaysWhatIsTrue(t *testing.T) {
 	}
 	b.says(b.get("/parked?connector=other", http.StatusOK), "Nothing that fits is parked", "No link is due or being sent either.")
 	b.sql(`UPDATE link SET parked = 'refused: no', due_at = NULL`)
-	b.says(b.get("/parked", http.StatusOK), "refused: no", "What is sent", "subject", "revision 1, by version 1 of the document")
+	b.says(b.get("/parked", http.StatusOK), "refused: no", "What a retry sends", "subject", "made from revision 1, by version 1 of the document")
+	b.sql(`INSERT INTO timeline (alert_id, connector, at, server, epoch, kind, text, endpoint, took, revision, ticket)
+		SELECT id, 'desk', 1, 'ams1', 1, 'tried', 'subject: as it was', 'http://desk', 0, 1, '' FROM alert`)
+	b.apply(desk + "description: another version\n")
+	page = b.get("/parked", http.StatusOK)
+	b.says(page, "What was sent", "subject: as it was", "of revision 1,", "by ams1, to http://desk", "a retry is made anew from revision 1, by version 2 of the document")
+	if strings.Contains(text(page), "What a retry sends") {
+		t.Errorf("the desk says of what was sent that a retry sends it:\n%s", text(page))
+	}
+	b.says(b.get(between(page, `<a href="`, `">one<`), http.StatusOK), "tried", "What was sent", "subject: as it was")
 	if page := b.get("/parked?fragment=parked-list", http.StatusOK); !strings.HasPrefix(page, `<div id="parked-list" data-live`) {
 		t.Errorf("the list alone is\n%s", page)
 	}

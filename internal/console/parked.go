@@ -37,13 +37,14 @@ type parkedRow struct {
 	alert.Link
 	Since    time.Time
 	Headline string
-	Value    string // names the link in a form
-	GiveUp   bool   // it can be
-	Message  *alerts.Message
-	Sent     []sentField
+	Value    string          // names the link in a form
+	GiveUp   bool            // it can be
+	Tried    *alerts.Event   // what was sent last, shortened
+	Message  *alerts.Message // what a retry sends
+	Sent     []sentField     // its parts, where nothing is known of what was sent
 }
 
-// sentField is one part of what is sent, shortened.
+// sentField is one part of a message, shortened.
 type sentField struct{ Name, Value string }
 
 // What the desk shows of a message; the alert's page has all of it.
@@ -51,7 +52,18 @@ const (
 	sentFields = 12
 	sentValue  = 200
 	sentBody   = 600
+	triedText  = 1200
 )
+
+// triedOf is what was sent, shortened.
+func triedOf(e *alerts.Event) *alerts.Event {
+	if e == nil {
+		return nil
+	}
+	short := *e
+	short.Text = clip(e.Text, triedText)
+	return &short
+}
 
 // sentOf are the parts of a message that have something in them.
 func sentOf(m *alerts.Message) []sentField {
@@ -100,10 +112,14 @@ func (c *Console) parked(w http.ResponseWriter, r *http.Request) {
 		p.Older = p.address(&rows[parkedPage-1].LinkID)
 	}
 	for _, row := range rows {
-		p.Rows = append(p.Rows, parkedRow{
+		shown := parkedRow{
 			Link: row.Link, Since: row.Since, Headline: alertHeadline(row.Of, 120),
-			Value: linkText(row.LinkID), GiveUp: alerts.MayGiveUp(row.Link), Message: row.Message, Sent: sentOf(row.Message),
-		})
+			Value: linkText(row.LinkID), GiveUp: alerts.MayGiveUp(row.Link), Tried: triedOf(row.Tried), Message: row.Message,
+		}
+		if shown.Tried == nil {
+			shown.Sent = sentOf(row.Message)
+		}
+		p.Rows = append(p.Rows, shown)
 	}
 	underway, err := c.Services.Alerts.Underway(r.Context(), p.Of)
 	if err != nil {

@@ -92,7 +92,7 @@ type Entry struct {
 
 // Event is one line of an alert's timeline.
 type Event struct {
-	Kind     string // "sent", "failed", "parked", "looked", "ticket", "merged", "news", "skipped", ...
+	Kind     string // "sent", "failed", "parked", "tried", "looked", "ticket", "merged", "news", "skipped", ...
 	Text     string // safe for people
 	Endpoint string
 	Took     time.Duration

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"tieline/internal/alert"
 	"tieline/internal/remote"
@@ -28,6 +27,7 @@ func afterFailure(v Verdict, st Step, a Answer) Verdict {
 			// Refused, but made: a retry must go on with it, not make another.
 			v.Link.Ticket, v.Link.Stage, v.Answered = f.Ticket, alert.Verify, true
 		}
+		v.tried(st, a)
 		return park(v, refusal(st, f), a)
 	}
 	v.Result = ResultRetry
@@ -41,6 +41,7 @@ func afterFailure(v Verdict, st Step, a Answer) Verdict {
 	v.Link.Failure = safe(f.Msg)
 	v.Delay = max(v.Rules.backoff(v.Link.Attempts, v.Jitter), f.After)
 	if limit := v.Rules.Attempts; limit > 0 && v.Link.Attempts >= limit && !f.Shared {
+		v.tried(st, a)
 		return park(v, fmt.Sprintf(gaveUpPrefix+"%d attempts: %s", v.Link.Attempts, f.Msg), a)
 	}
 	if v.Result == ResultUnknown {
@@ -136,15 +137,4 @@ func (r Rules) backoff(attempts int, jitter float64) time.Duration {
 }
 
 // safe makes a remote's text storable: bounded, valid UTF-8, no NUL.
-func safe(text string) string {
-	const most = 500
-	text = strings.ReplaceAll(strings.ToValidUTF8(text, "?"), "\x00", "")
-	if len(text) <= most {
-		return text
-	}
-	cut := most
-	for cut > 0 && !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut] + "..."
-}
+func safe(text string) string { return bounded(text, 500) }

@@ -46,10 +46,19 @@ func (db *DB) AvailabilityHistory(ctx context.Context, connector string, limit i
 // down. The error is fault.NotFound for a server that is not in the order, and
 // fault.Refused at its end.
 func (db *DB) Move(ctx context.Context, connector, server string, by int, who string) error {
+	return db.MoveFrom(ctx, nil, connector, server, by, who)
+}
+
+// MoveFrom is Move for somebody who decided on an order: where it is another by
+// now, the error is fault.Conflict. Of nil it is whatever it is.
+func (db *DB) MoveFrom(ctx context.Context, seen []string, connector, server string, by int, who string) error {
 	err := db.administer(ctx, func(tx *sql.Tx) error {
 		order, err := db.order(ctx, tx, connector)
 		if err != nil {
 			return err
+		}
+		if seen != nil && !slices.Equal(seen, order) {
+			return OrderChanged(connector, order)
 		}
 		at := slices.Index(order, server)
 		if at < 0 {
@@ -70,6 +79,13 @@ func (db *DB) Move(ctx context.Context, connector, server string, by int, who st
 		return db.note(ctx, tx, event{connector: connector, to: server, reason: reason, who: who})
 	})
 	return db.explain(err, "move the server")
+}
+
+// OrderChanged is the error about a change that was decided on another
+// communication order than the one there is.
+func OrderChanged(connector string, order []string) error {
+	return fault.New(fault.Conflict, fmt.Sprintf("the communication order of connector %s was changed in between: it is %s now",
+		connector, strings.Join(order, ", "))).WithNext("Look at it, and move the server again if that is still right.")
 }
 
 // cannotMove says why the server at a place, counted from 0, stays there.
@@ -124,6 +140,18 @@ func (db *DB) administer(ctx context.Context, f func(*sql.Tx) error) error {
 // when the wish is stored. The error is fault.NotFound for a server that is not
 // in the order and fault.Refused for one that is Offline or not eligible.
 func (db *DB) Wish(ctx context.Context, connector, server, who string) error {
+	return db.WishFrom(ctx, nil, connector, server, who)
+}
+
+// Standing is what somebody saw who decides on a switchover.
+type Standing struct {
+	Epoch int64
+	Wish  string // the server that was asked to be Active by then; "" = none
+}
+
+// WishFrom is Wish for somebody who decided on a standing: where it is another by
+// now, the error is fault.Conflict. Of nil it is whatever it is.
+func (db *DB) WishFrom(ctx context.Context, seen *Standing, connector, server, who string) error {
 	err := db.administer(ctx, func(tx *sql.Tx) error {
 		holder, members, err := db.candidates(ctx, tx, connector)
 		if err != nil {
@@ -137,9 +165,49 @@ func (db *DB) Wish(ctx context.Context, connector, server, who string) error {
 		if err != nil {
 			return err
 		}
+		if seen != nil {
+			if err := db.standsAs(ctx, tx, connector, *seen); err != nil {
+				return err
+			}
+		}
 		return db.wish(ctx, tx, connector, target, who)
 	})
 	return db.explain(err, "ask for a switchover")
+}
+
+// standsAs returns fault.Conflict where a connector's lease is not as it was
+// seen. It also locks the lease: who takes over meanwhile does so after the wish.
+func (db *DB) standsAs(ctx context.Context, tx *sql.Tx, connector string, seen Standing) error {
+	n, err := affected(tx.ExecContext(ctx, "UPDATE lease SET wish = wish WHERE connector = $1 AND epoch = $2 AND wish = $3",
+		connector, seen.Epoch, seen.Wish))
+	if err != nil || n > 0 {
+		return err
+	}
+	var is Standing
+	var holder string
+	err = tx.QueryRowContext(ctx, "SELECT epoch, wish, server FROM lease WHERE connector = $1", connector).Scan(&is.Epoch, &is.Wish, &holder)
+	if err != nil {
+		return err
+	}
+	return StandingChanged(connector, holder, is, seen)
+}
+
+// StandingChanged is the error about a switchover that was decided on another
+// standing than the one there is. The holder is whom the lease names; "" = nobody.
+func StandingChanged(connector, holder string, is, seen Standing) error {
+	var now string
+	switch {
+	case is.Epoch != seen.Epoch && holder == "":
+		now = fmt.Sprintf("nobody is Active for connector %s now", connector)
+	case is.Epoch != seen.Epoch:
+		now = fmt.Sprintf("%s has become Active for connector %s, under epoch %d", holder, connector, is.Epoch)
+	case is.Wish == "":
+		now = fmt.Sprintf("what was asked for of connector %s by then is over", connector)
+	default:
+		now = fmt.Sprintf("somebody has asked for %s to be Active for connector %s", is.Wish, connector)
+	}
+	return fault.New(fault.Conflict, "the switchover was decided on what is no more: "+now).
+		WithNext("Look at it, and ask for the switchover again if that is still right.")
 }
 
 func (db *DB) wish(ctx context.Context, tx *sql.Tx, connector, server, who string) error {

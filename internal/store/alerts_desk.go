@@ -68,6 +68,33 @@ func (db *DB) Parked(ctx context.Context, q ParkedQuery) ([]ParkedLink, error) {
 	return list, db.explain(err, "list parked links")
 }
 
+// Tried returns what was last sent of alerts by connectors that parked their
+// links for it, from their timelines (forward.Tried), in one statement. One that
+// nothing was sent of has none.
+func (db *DB) Tried(ctx context.Context, alerts []alert.ID) (map[alert.LinkID]TimelineEvent, error) {
+	tried := make(map[alert.LinkID]TimelineEvent, len(alerts))
+	if len(alerts) == 0 {
+		return tried, nil
+	}
+	c := &conditions{}
+	kind := c.arg(forward.Tried)
+	marks := make([]string, len(alerts))
+	for i, id := range alerts {
+		marks[i] = c.arg(id)
+	}
+	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
+		id := alert.LinkID{Side: alert.Remote}
+		var e TimelineEvent
+		var at int64
+		err := rows.Scan(&id.Alert, &id.Connector, &at, &e.Server, &e.Text, &e.Endpoint, &e.Revision)
+		e.At, e.Connector, e.Kind = moment(at), id.Connector, forward.Tried
+		tried[id] = e // the last one stays
+		return err
+	}, "SELECT alert_id, connector, at, server, text, endpoint, revision FROM timeline WHERE kind = "+kind+
+		" AND alert_id IN ("+strings.Join(marks, ", ")+") ORDER BY id", c.args...)
+	return tried, db.explain(err, "read what was sent")
+}
+
 // DeskRequest names links of the parked desk for something to be done to them:
 // those listed, or those that the filter finds.
 type DeskRequest struct {
@@ -75,6 +102,7 @@ type DeskRequest struct {
 	All       bool   // all that the filter finds, instead
 	Connector string // of the filter
 	Text      string // of the filter
+	Seen      Seen   // of those listed: what it was decided on
 	Who       string
 }
 
@@ -105,7 +133,12 @@ func (db *DB) GiveUp(ctx context.Context, r DeskRequest, reason string) (n int, 
 // TakeUp makes a link that was given up due again. It returns fault.Conflict
 // where nobody gave it up.
 func (db *DB) TakeUp(ctx context.Context, id alert.LinkID, who string) error {
-	n, _, err := db.deskWork(ctx, DeskRequest{Links: []alert.LinkID{id}}, "taken up", "by "+who, func(l *linkRow, now int64) bool {
+	return db.TakeUpSeen(ctx, nil, id, who)
+}
+
+// TakeUpSeen is TakeUp for somebody who decided on what was seen.
+func (db *DB) TakeUpSeen(ctx context.Context, seen Seen, id alert.LinkID, who string) error {
+	n, _, err := db.deskWork(ctx, DeskRequest{Links: []alert.LinkID{id}, Seen: seen}, "taken up", "by "+who, func(l *linkRow, now int64) bool {
 		next, ok := l.Link.TakeUp()
 		l.Link = next
 		l.dueFrom(now)
@@ -129,8 +162,12 @@ func (db *DB) deskWork(ctx context.Context, r DeskRequest, kind, text string, ch
 			}
 			q.After = &ids[len(ids)-1]
 		}
-		for some := range slices.Chunk(ids, retryPage) {
-			n, due, err := db.deskOnce(ctx, some, kind, text, change)
+		size := retryPage
+		if r.Seen != nil {
+			size = max(len(ids), 1) // all of them or none
+		}
+		for some := range slices.Chunk(ids, size) {
+			n, due, err := db.deskOnce(ctx, some, r.Seen, kind, text, change)
 			total += n
 			for _, name := range due {
 				if !slices.Contains(work, name) {
@@ -147,10 +184,13 @@ func (db *DB) deskWork(ctx context.Context, r DeskRequest, kind, text string, ch
 	}
 }
 
-func (db *DB) deskOnce(ctx context.Context, ids []alert.LinkID, kind, text string, change func(l *linkRow, now int64) bool) (n int, work []string, err error) {
+func (db *DB) deskOnce(ctx context.Context, ids []alert.LinkID, seen Seen, kind, text string, change func(l *linkRow, now int64) bool) (n int, work []string, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		n, work = 0, nil
 		held, err := db.lock(ctx, tx, ids)
+		if err == nil {
+			err = seen.check(held)
+		}
 		if err != nil {
 			return err
 		}

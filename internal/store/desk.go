@@ -1,11 +1,18 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"tieline/internal/alert"
+	"tieline/internal/fault"
 )
 
 // RetryRequest names the links a person wants tried again.
@@ -13,7 +20,56 @@ type RetryRequest struct {
 	Connector string     // "" = every connector
 	Alerts    []alert.ID // whose links are tried at once, parked or waiting
 	AllParked bool       // every parked link instead
+	Seen      Seen       // what it was decided on
 	Who       string
+}
+
+// Seen are links as somebody saw them, by their tags (alert.Link.Tag), who then
+// decided what is to be done: once one of them is another, nothing is done at
+// all, and the error is fault.Conflict over ErrChanged. A link that is not in it
+// may be anything.
+type Seen map[alert.LinkID]string
+
+// ErrChanged is the cause of a Conflict about what was seen.
+var ErrChanged = errors.New("it is not as it was seen")
+
+// check compares locked links with what was seen.
+func (s Seen) check(held *heldLinks) error {
+	var changed []alert.LinkID
+	for id, tag := range s {
+		if l := held.rows[id]; l == nil || l.Link.Tag() != tag {
+			changed = append(changed, id)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	first := slices.MinFunc(changed, func(a, b alert.LinkID) int {
+		return cmp.Or(cmp.Compare(a.Connector, b.Connector), compareID(a.Alert, b.Alert))
+	})
+	what := fmt.Sprintf("what connector %s does about alert %s has changed since: %s", first.Connector, first.Alert, standing(held.rows[first]))
+	if more := len(changed) - 1; more > 0 {
+		what += fmt.Sprintf("; so have %d more", more)
+	}
+	return fault.Wrap(fault.Conflict, ErrChanged, what).WithNext("Look at it, and ask again if that is still right.")
+}
+
+// standing says how a link stands now, for somebody who saw it otherwise.
+func standing(l *linkRow) string {
+	switch {
+	case l == nil:
+		return "the alert is gone"
+	case l.Claim.ID != uuid.Nil:
+		return "it is being sent"
+	case l.Parked != "":
+		return "it is parked: " + l.Parked
+	case l.Skipped != "":
+		return "it is not sent, for good: " + l.Skipped
+	case l.Due():
+		return "it is due"
+	default:
+		return fmt.Sprintf("revision %d was delivered", l.Delivered)
+	}
 }
 
 // retryPage bounds how many links one transaction of a retry holds.
@@ -42,6 +98,9 @@ func (db *DB) retryOnce(ctx context.Context, r RetryRequest) (n, found int, err 
 		}
 		found = len(ids)
 		held, err := db.lock(ctx, tx, ids)
+		if err == nil {
+			err = r.Seen.check(held)
+		}
 		if err != nil {
 			return err
 		}

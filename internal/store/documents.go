@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"tieline/internal/fault"
@@ -141,6 +142,27 @@ func (db *DB) Documents(ctx context.Context) (docs []StoredDocument, generation 
 		return nil
 	}, db.statements.documents)
 	return docs, generation, db.explain(err, "read the connector documents")
+}
+
+// DocumentsOf returns the current documents of some connectors, by name; of one
+// that there is not, none.
+func (db *DB) DocumentsOf(ctx context.Context, connectors []string) ([]StoredDocument, error) {
+	if len(connectors) == 0 {
+		return nil, nil
+	}
+	c := &conditions{}
+	marks := make([]string, len(connectors))
+	for i, name := range connectors {
+		marks[i] = c.arg(name)
+	}
+	var docs []StoredDocument
+	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
+		d, err := scanDocument(rows)
+		docs = append(docs, d)
+		return err
+	}, "SELECT "+documentColumns+` FROM connector c JOIN connector_version v ON v.connector = c.name AND v.version = c.version
+WHERE c.name IN (`+strings.Join(marks, ", ")+") ORDER BY v.connector", c.args...)
+	return docs, db.explain(err, "read connectors' documents")
 }
 
 // DocumentHistory returns every version of a connector's document, newest first.

@@ -19,6 +19,8 @@ var editing = map[string]func(*testing.T, Fresh){
 	"desk/retry some":                 deskRetry,
 	"desk/retry all of a filter":      deskRetryAll,
 	"desk/give up and take up":        deskGiveUp,
+	"desk/what it was decided on":     deskSeen,
+	"desk/what was sent":              deskTried,
 	"people/filters":                  peopleFilters,
 }
 

@@ -118,8 +118,8 @@ func TestParkedDeskShowsBoth(t *testing.T) {
 		s.desk.refuse("quota of /var", http.StatusBadRequest, "the field Impact is missing")
 		p := s.signIn(t, operator)
 		p.open("/parked")
-		p.press("What is sent of quota of /home is used up to desk")
-		p.sees("subject quota of /home is used up", "severity warning", "made from revision 1, by version 1 of the document", "403", "no permission in queue Alerts")
+		p.press("What was sent of quota of /home is used up to desk")
+		p.sees("sent subject: quota of /home is used up", "severity: warning", "of revision 1", "a retry is made anew from revision 1, by version 1 of the document", "403", "no permission in queue Alerts")
 		p.tick("quota of /home is used up, desk")
 		p.submit("Retry quota of /var is used up, desk")
 		p.sees("1 link is due now, to be sent again in turn.", "400", "the field Impact is missing", "no permission in queue Alerts")
@@ -153,7 +153,7 @@ func TestListsKeepUp(t *testing.T) {
 		desk.open("/parked")
 		list.fill("Source", "half a wo")
 		desk.tick("quota of /home is used up, desk")
-		desk.press("What is sent of quota of /home is used up to desk")
+		desk.press("What was sent of quota of /home is used up to desk")
 		desk.fill("Reason for giving up", "half a reas")
 		if err := s.raise("desk", quotaVar); err != nil {
 			t.Fatal(err)
@@ -294,7 +294,7 @@ func TestAlertsByAPI(t *testing.T) {
 		if _, err := s.alert("quota-home", delivered); err != nil {
 			t.Error(err)
 		}
-		api.send(http.MethodPost, "/alerts/"+ids["quota-home"]+"/give-up", "", map[string]any{"connector": "desk", "reason": "x"}, http.StatusConflict)
+		api.send(http.MethodPost, "/alerts/"+ids["quota-home"]+"/give-up", "*", map[string]any{"connector": "desk", "reason": "x"}, http.StatusConflict)
 		api.send(http.MethodPost, "/parked/retry", "", map[string]any{"all": true}, http.StatusOK)
 		s.token(t, viewer).send(http.MethodPost, "/parked/retry", "", map[string]any{"all": true}, http.StatusForbidden)
 	})

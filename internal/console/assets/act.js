@@ -37,8 +37,15 @@ function show(html, url) {
   if (told) say(told.textContent);
 }
 
-// post sends a form without leaving the page.
-async function post(form, submitter) {
+// post sends a form without leaving the page. Forms wait for each other: one that
+// is pressed twice says the second time what the first answer made of it.
+let before = Promise.resolve();
+function post(form, submitter) {
+  before = before.then(() => send(form, submitter));
+}
+
+async function send(form, submitter) {
+  if (submitter?.disabled) return; // by the answer to the form before
   const data = new URLSearchParams(new FormData(form, submitter));
   form.ariaBusy = "true";
   try {

@@ -6,18 +6,23 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"tieline/internal/access"
 	"tieline/internal/alert"
+	"tieline/internal/connector"
 	"tieline/internal/fault"
 	"tieline/internal/forward"
 	"tieline/internal/intake"
 	"tieline/internal/store"
 )
 
-// DeskLink is a parked link with what is sent of its alert.
+// DeskLink is a parked link with what was sent of its alert, and what a retry
+// would send.
 type DeskLink struct {
 	ParkedLink
-	Message *Message // nil where this program cannot read the document, and on the way back
+	Tried   *Event   // what was sent last; nil where nothing was, and on the way back
+	Message *Message // by the current document; nil where this program cannot read it, and on the way back
 }
 
 // Desk lists parked links, those of the newest alerts first.
@@ -28,29 +33,56 @@ func (s *Service) Desk(ctx context.Context, q ParkedQuery) ([]DeskLink, error) {
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
-	shown := func(connector string) bool {
-		return slices.ContainsFunc(rows, func(r ParkedLink) bool { return r.Connector == connector })
-	}
-	stored, docs, _, err := s.documentsOf(ctx, shown)
-	if err != nil {
+	r := &retries{}
+	reads, ctx := errgroup.WithContext(ctx)
+	reads.Go(func() (err error) { r.group, err = s.store.Group(ctx); return })
+	reads.Go(func() (err error) { r.tried, err = s.store.Tried(ctx, alertsOf(rows)); return })
+	reads.Go(func() (err error) { r.versions, r.docs, err = s.some(ctx, connectorsOf(rows)); return })
+	if err := reads.Wait(); err != nil {
 		return nil, err
-	}
-	group, err := s.store.Group(ctx)
-	if err != nil {
-		return nil, err
-	}
-	versions := make(map[string]int64, len(stored))
-	for _, d := range stored {
-		versions[d.Connector] = d.Version
 	}
 	list := make([]DeskLink, len(rows))
 	for i, row := range rows {
-		list[i].ParkedLink = row
-		if k := docs[row.Connector]; k != nil && row.Side == alert.Remote {
-			list[i].Message = messageOf(k, versions[row.Connector], &row.Of, &row.Link, group.ID)
-		}
+		list[i] = r.link(row)
 	}
 	return list, nil
+}
+
+// retries are what surrounds links that may be tried again.
+type retries struct {
+	group    store.GroupInfo
+	tried    map[alert.LinkID]Event
+	versions map[string]int64 // of documents, by connector
+	docs     map[string]*connector.Compiled
+}
+
+func (r *retries) link(row ParkedLink) DeskLink {
+	l := DeskLink{ParkedLink: row}
+	if e, ok := r.tried[row.LinkID]; ok {
+		l.Tried = &e
+	}
+	if k := r.docs[row.Connector]; k != nil && row.Side == alert.Remote {
+		l.Message = messageOf(k, r.versions[row.Connector], &row.Of, &row.Link, r.group.ID)
+	}
+	return l
+}
+
+func alertsOf(rows []ParkedLink) []alert.ID {
+	ids := make([]alert.ID, len(rows))
+	for i, row := range rows {
+		ids[i] = row.Link.Alert
+	}
+	return ids
+}
+
+// connectorsOf are the connectors of links, each once.
+func connectorsOf(rows []ParkedLink) []string {
+	names := make([]string, len(rows))
+	for i, row := range rows {
+		names[i] = row.Connector
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // Underway is how many links are due, wait for their next try or are being sent:
@@ -66,10 +98,13 @@ func (s *Service) Underway(ctx context.Context, connector string) (int64, error)
 	return n, err
 }
 
-// Retry makes the links of some alerts due now, parked or waiting, and returns
-// how many; connector "" is all.
-func (s *Service) Retry(ctx context.Context, who, connector string, ids ...alert.ID) (int, error) {
-	n, err := s.store.Retry(ctx, store.RetryRequest{Connector: connector, Alerts: ids, Who: who})
+// Retry makes an alert's links due now, parked or waiting, and returns how many;
+// connector "" is all. seen is the tag of the connector's link to its remote
+// system that it was decided on, "" = any; the error is fault.Conflict where that
+// is another by now.
+func (s *Service) Retry(ctx context.Context, who, connector string, id alert.ID, seen string) (int, error) {
+	r := store.RetryRequest{Connector: connector, Alerts: []alert.ID{id}, Who: who, Seen: Saw(alert.LinkID{Connector: connector, Alert: id, Side: alert.Remote}, seen)}
+	n, err := s.store.Retry(ctx, r)
 	if err == nil && n == 0 {
 		access.NothingChanged(ctx)
 	}
@@ -78,7 +113,7 @@ func (s *Service) Retry(ctx context.Context, who, connector string, ids ...alert
 	}
 	names := []string{connector}
 	if connector == "" {
-		if names, err = s.connectors(ctx, ids); err != nil {
+		if names, err = s.connectors(ctx, id); err != nil {
 			return n, err
 		}
 	}
@@ -86,17 +121,27 @@ func (s *Service) Retry(ctx context.Context, who, connector string, ids ...alert
 	return n, nil
 }
 
-// connectors are those that forward some alert of the list.
-func (s *Service) connectors(ctx context.Context, ids []alert.ID) ([]string, error) {
+// ErrChanged is the cause of the fault.Conflict about a link that is not as it was
+// seen.
+var ErrChanged = store.ErrChanged
+
+// Saw is what was seen of one link: its tag, "" = nothing.
+func Saw(id alert.LinkID, tag string) store.Seen {
+	if tag == "" {
+		return nil
+	}
+	return store.Seen{id: tag}
+}
+
+// connectors are those that forward an alert.
+func (s *Service) connectors(ctx context.Context, id alert.ID) ([]string, error) {
+	a, err := s.store.Alert(ctx, id)
+	if err != nil {
+		return nil, err
+	}
 	var names []string
-	for _, id := range ids {
-		a, err := s.store.Alert(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		for _, l := range a.Links {
-			names = append(names, l.Connector)
-		}
+	for _, l := range a.Links {
+		names = append(names, l.Connector)
 	}
 	return names, nil
 }
@@ -139,9 +184,10 @@ func chosen(r DeskRequest) error {
 	return nil
 }
 
-// TakeUp makes what was given up due again.
-func (s *Service) TakeUp(ctx context.Context, who string, id alert.LinkID) error {
-	if err := s.store.TakeUp(ctx, id, who); err != nil {
+// TakeUp makes what was given up due again. seen is the link's tag that it was
+// decided on, "" = any.
+func (s *Service) TakeUp(ctx context.Context, who string, id alert.LinkID, seen string) error {
+	if err := s.store.TakeUpSeen(ctx, Saw(id, seen), id, who); err != nil {
 		return err
 	}
 	s.wake(ctx, []string{id.Connector})

@@ -17,15 +17,9 @@ type compiled struct {
 }
 
 // documents returns the current document of every connector, compiled, and the
-// generation they make up.
+// generation they make up. What was compiled for an earlier call is not compiled
+// again.
 func (s *Service) documents(ctx context.Context) ([]store.StoredDocument, map[string]*connector.Compiled, int64, error) {
-	return s.documentsOf(ctx, func(string) bool { return true })
-}
-
-// documentsOf is documents with only those compiled that are wanted, or were
-// before: to compile is most of the work. What was compiled for an earlier call
-// is not compiled again.
-func (s *Service) documentsOf(ctx context.Context, wanted func(connector string) bool) ([]store.StoredDocument, map[string]*connector.Compiled, int64, error) {
 	docs, generation, err := s.store.Documents(ctx)
 	if err != nil {
 		return nil, nil, 0, err
@@ -35,17 +29,38 @@ func (s *Service) documentsOf(ctx context.Context, wanted func(connector string)
 	next := make(map[string]compiled, len(docs))
 	all := make(map[string]*connector.Compiled, len(docs))
 	for _, d := range docs {
-		c, ok := s.compiled[d.Connector]
-		if !ok || c.version != d.Version {
-			if !wanted(d.Connector) {
-				continue
-			}
-			c = compiled{d.Version, s.compile(d)}
-		}
-		next[d.Connector], all[d.Connector] = c, c.document
+		next[d.Connector] = s.current(d)
+		all[d.Connector] = next[d.Connector].document
 	}
 	s.compiled = next
 	return docs, all, generation, nil
+}
+
+// some is documents for a page that shows few connectors: the others' are
+// neither read nor compiled. It returns the versions with them.
+func (s *Service) some(ctx context.Context, connectors []string) (map[string]int64, map[string]*connector.Compiled, error) {
+	docs, err := s.store.DocumentsOf(ctx, connectors)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	versions := make(map[string]int64, len(docs))
+	all := make(map[string]*connector.Compiled, len(docs))
+	for _, d := range docs {
+		s.compiled[d.Connector] = s.current(d)
+		versions[d.Connector], all[d.Connector] = d.Version, s.compiled[d.Connector].document
+	}
+	return versions, all, nil
+}
+
+// current is a document compiled, as before where it is the same version.
+func (s *Service) current(d store.StoredDocument) compiled {
+	c, ok := s.compiled[d.Connector]
+	if !ok || c.version != d.Version {
+		c = compiled{d.Version, s.compile(d)}
+	}
+	return c
 }
 
 func (s *Service) compile(d store.StoredDocument) *connector.Compiled {

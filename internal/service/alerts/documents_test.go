@@ -3,6 +3,7 @@ package alerts
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"tieline/internal/alert"
@@ -22,6 +23,15 @@ func (desks) Documents(context.Context) (docs []store.StoredDocument, generation
 	return docs, 1, nil
 }
 
+func (d desks) DocumentsOf(ctx context.Context, connectors []string) ([]store.StoredDocument, error) {
+	docs, _, err := d.Documents(ctx)
+	return slices.DeleteFunc(docs, func(d store.StoredDocument) bool { return !slices.Contains(connectors, d.Connector) }), err
+}
+
+func (desks) Tried(context.Context, []alert.ID) (map[alert.LinkID]store.TimelineEvent, error) {
+	return map[alert.LinkID]store.TimelineEvent{{Connector: "c1", Side: alert.Remote}: {Text: "subject: it"}}, nil
+}
+
 func (desks) Group(context.Context) (store.GroupInfo, error) { return store.GroupInfo{}, nil }
 
 func (desks) Parked(context.Context, store.ParkedQuery) ([]store.ParkedLink, error) {
@@ -37,7 +47,7 @@ func TestTheDeskCompilesWhatItShows(t *testing.T) {
 	s := New(desks{}, func(*connector.Document) []fault.Problem { n++; return nil })
 	for range 2 {
 		rows, err := s.Desk(t.Context(), ParkedQuery{Limit: 26})
-		if err != nil || len(rows) != 1 || rows[0].Message == nil || rows[0].Message.Version != 1 {
+		if err != nil || len(rows) != 1 || rows[0].Message == nil || rows[0].Message.Version != 1 || rows[0].Tried.Text != "subject: it" {
 			t.Fatalf("the desk shows %+v, %v", rows, err)
 		}
 		if n != 1 {

@@ -30,6 +30,7 @@ type Surroundings interface {
 	ReadGroup(ctx context.Context) (ha.Group, error)
 	Backlog(ctx context.Context) (map[string]store.Backlog, error)
 	Documents(ctx context.Context) (docs []store.StoredDocument, generation int64, err error)
+	DocumentsOf(ctx context.Context, connectors []string) ([]store.StoredDocument, error)
 	// Unheld returns which of the presences nobody holds.
 	Unheld(ctx context.Context, presences []string) (map[string]bool, error)
 }
@@ -37,10 +38,11 @@ type Surroundings interface {
 // Desk is what people change.
 type Desk interface {
 	Parked(ctx context.Context, q store.ParkedQuery) ([]store.ParkedLink, error)
+	Tried(ctx context.Context, alerts []alert.ID) (map[alert.LinkID]store.TimelineEvent, error)
 	Retry(ctx context.Context, r store.RetryRequest) (int, error)
 	RetryParked(ctx context.Context, r store.DeskRequest) (n int, work []string, err error)
 	GiveUp(ctx context.Context, r store.DeskRequest, reason string) (int, error)
-	TakeUp(ctx context.Context, id alert.LinkID, who string) error
+	TakeUpSeen(ctx context.Context, seen store.Seen, id alert.LinkID, who string) error
 	EditAlert(ctx context.Context, e store.AlertEdit) (a alert.Alert, work []string, err error)
 }
 

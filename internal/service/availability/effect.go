@@ -16,6 +16,7 @@ type Handover struct {
 	To        string
 	Effects   []string // in the order in which they happen
 	Warning   string   // why it may be a bad idea; "" = nothing is known against it
+	Tag       string   // names who is Active, and who was asked to be: what it is decided on
 }
 
 func handover(c overview.Connector, server string) (Handover, error) {
@@ -31,7 +32,7 @@ func handover(c overview.Connector, server string) (Handover, error) {
 	case !m.Eligible:
 		return Handover{}, fault.New(fault.Refused, fmt.Sprintf("server %s cannot run connector %s: %s", server, c.Name, m.Why))
 	}
-	h := Handover{Connector: c.Name, From: c.Active, To: server}
+	h := Handover{Connector: c.Name, From: c.Active, To: server, Tag: standingTag(c)}
 	if c.Active != "" {
 		h.Effects = append(h.Effects, fmt.Sprintf("%s claims nothing more, finishes %s, and releases the lease.", c.Active, inFlight(c.Work.InFlight)))
 	}

@@ -11,8 +11,8 @@ import (
 
 // Store is what availability needs of the database.
 type Store interface {
-	Move(ctx context.Context, connector, server string, by int, who string) error
-	Wish(ctx context.Context, connector, server, who string) error
+	MoveFrom(ctx context.Context, seen []string, connector, server string, by int, who string) error
+	WishFrom(ctx context.Context, seen *store.Standing, connector, server, who string) error
 	RemoveServer(ctx context.Context, server, who string) error
 	Document(ctx context.Context, connector string, version int64) (store.StoredDocument, error)
 	SaveDocument(ctx context.Context, s store.SaveDocument) (store.StoredDocument, error)
@@ -49,14 +49,21 @@ type Moved struct {
 }
 
 // Move moves a server in a connector's communication order: by -1 up, by +1
-// down, or further. Errors are fault.NotFound for a server that is not in it and
-// fault.Refused beyond its ends.
-func (s *Service) Move(ctx context.Context, name, server string, by int, who string) (Moved, error) {
+// down, or further. seen is the OrderTag of the order it was decided on, "" = any.
+// Errors are fault.NotFound for a server that is not in it, fault.Refused beyond
+// its ends and fault.Conflict for an order that is another by now.
+func (s *Service) Move(ctx context.Context, name, server string, by int, seen, who string) (Moved, error) {
 	before, _, err := s.overview.Connector(ctx, name)
 	if err != nil {
 		return Moved{}, err
 	}
-	if err := s.store.Move(ctx, name, server, by, who); err != nil {
+	var order []string // that it must still be when it is changed
+	if seen != "" {
+		if order = before.Order(); seen != OrderTag(order) {
+			return Moved{}, store.OrderChanged(name, order)
+		}
+	}
+	if err := s.store.MoveFrom(ctx, order, name, server, by, who); err != nil {
 		return Moved{}, err
 	}
 	after, _, err := s.overview.Connector(ctx, name)
@@ -78,13 +85,32 @@ func (s *Service) Handover(ctx context.Context, name, server string) (Handover, 
 }
 
 // MakeActive asks for a switchover to the server. It returns what will happen
-// when the wish is stored; the Active hands over within moments.
-func (s *Service) MakeActive(ctx context.Context, name, server, who string) (Handover, error) {
-	h, err := s.Handover(ctx, name, server)
+// when the wish is stored; the Active hands over within moments. seen is the Tag
+// of the Handover it was decided on, "" = any. Errors are those of Handover, and
+// fault.Conflict where another server became Active since, or was asked to.
+func (s *Service) MakeActive(ctx context.Context, name, server, seen, who string) (Handover, error) {
+	c, _, err := s.overview.Connector(ctx, name)
 	if err != nil {
 		return Handover{}, err
 	}
-	return h, s.store.Wish(ctx, name, server, who)
+	var standing *store.Standing // that it must still be when it is stored
+	if seen != "" {
+		standing = &store.Standing{Epoch: c.Epoch, Wish: c.Wish}
+		if was := standingOf(seen); was != *standing {
+			return Handover{}, store.StandingChanged(name, c.Holder, *standing, was)
+		}
+	}
+	h, err := handover(c, server)
+	if err != nil {
+		return Handover{}, err
+	}
+	return h, s.store.WishFrom(ctx, standing, name, server, who)
+}
+
+// Order returns a connector's servers in communication order.
+func (s *Service) Order(ctx context.Context, name string) ([]string, error) {
+	c, _, err := s.overview.Connector(ctx, name)
+	return c.Order(), err
 }
 
 // Remove takes a server out of the management group. Errors are fault.NotFound,
