@@ -1,7 +1,6 @@
 package postgres_test
 
 import (
-	"context"
 	"io"
 	"net"
 	"net/url"
@@ -10,9 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"tieline/internal/alert"
 	"tieline/internal/fault"
-	"tieline/internal/intake"
 	"tieline/internal/store"
 	"tieline/internal/storetest"
 )
@@ -27,14 +24,7 @@ func TestAwayIsSaidInTime(t *testing.T) {
 		t.Fatalf("open: %v", err)
 	}
 	defer db.Close()
-	accept := func() error {
-		// Far beyond what Accept allows itself: a hang would end with another error.
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		o := alert.Observation{Source: "prom", Key: "a", Status: alert.Open}
-		_, err := db.Accept(ctx, intake.Batch{Server: "alpha", Items: []intake.Observed{{Observation: o}}})
-		return err
-	}
+	accept := func() error { return acceptOne(t, db, "a") }
 	if err := accept(); err != nil {
 		t.Fatalf("accept: %v", err)
 	}

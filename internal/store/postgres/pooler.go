@@ -33,8 +33,8 @@ const probeRounds = 5
 // process id of its own. It lends transactions if a connection that is idle loses
 // its backend to another one's transaction. A wrong answer costs no promise: a
 // presence is proved again by each heartbeat.
-func findWay(ctx context.Context, config *pgx.ConnConfig) (Way, error) {
-	mine, err := pgx.ConnectConfig(ctx, config)
+func findWay(ctx context.Context, at hosts) (Way, error) {
+	mine, err := at.connect(ctx)
 	if err != nil {
 		return Direct, err
 	}
@@ -44,7 +44,7 @@ func findWay(ctx context.Context, config *pgx.ConnConfig) (Way, error) {
 		return Direct, err
 	}
 	for range probeRounds {
-		lost, err := losesBackend(ctx, config, mine)
+		lost, err := losesBackend(ctx, at, mine)
 		if err != nil || lost {
 			return TransactionPool, err
 		}
@@ -54,12 +54,12 @@ func findWay(ctx context.Context, config *pgx.ConnConfig) (Way, error) {
 
 // losesBackend has another connection begin a transaction on the backend that
 // the pooler lends next, and reports whether that was ours.
-func losesBackend(ctx context.Context, config *pgx.ConnConfig, mine *pgx.Conn) (bool, error) {
+func losesBackend(ctx context.Context, at hosts, mine *pgx.Conn) (bool, error) {
 	before, err := backendOf(ctx, mine)
 	if err != nil {
 		return false, err
 	}
-	other, err := pgx.ConnectConfig(ctx, config)
+	other, err := at.connect(ctx)
 	if err != nil {
 		return false, err
 	}

@@ -11,7 +11,6 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +18,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"tieline/internal/fault"
 	"tieline/internal/store/engine"
@@ -76,6 +74,15 @@ func Config(url string) (*pgx.ConnConfig, error) {
 	if c.ConnectTimeout == 0 || c.ConnectTimeout > time.Minute { // pgx itself sets 2 minutes
 		c.ConnectTimeout = dialTimeout
 	}
+	lookup := c.LookupFunc // which the time limit of a connection does not include
+	c.LookupFunc = func(ctx context.Context, host string) ([]string, error) {
+		ctx, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
+		defer cancel()
+		return lookup(ctx, host)
+	}
+	if c.ValidateConnect == nil && len(hostsOf(c).each) > 1 { // target_session_attrs
+		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
 	c.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3,
 	}}).DialContext
@@ -106,7 +113,7 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 	bare := lent(c, given.RuntimeParams)
 	probing, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	way, err := findWay(probing, bare)
+	way, err := findWay(probing, hostsOf(bare))
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "the database "+where+" cannot be reached")
 	}
@@ -139,7 +146,7 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 
 func connectorFor(way Way, direct, bare *pgx.ConnConfig) driver.Connector {
 	if way == Direct {
-		return stdlib.GetConnector(*direct)
+		return newAnyHost(hostsOf(direct))
 	}
 	settings := map[string]string{}
 	for name, value := range direct.RuntimeParams {
@@ -147,18 +154,16 @@ func connectorFor(way Way, direct, bare *pgx.ConnConfig) driver.Connector {
 			settings[name] = value
 		}
 	}
-	return lentConnector{stdlib.GetConnector(*bare), begin(settings)}
+	return lentConnector{newAnyHost(hostsOf(bare)), begin(settings)}
 }
 
 // whereOf names the database for people: every host it may be on.
 func whereOf(c *pgx.ConnConfig) string {
-	hosts := []string{net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))}
-	for _, f := range c.Fallbacks { // each host is there once more for TLS
-		if host := net.JoinHostPort(f.Host, strconv.Itoa(int(f.Port))); !slices.Contains(hosts, host) {
-			hosts = append(hosts, host)
-		}
+	var names []string
+	for _, one := range hostsOf(c).each {
+		names = append(names, net.JoinHostPort(one.Host, strconv.Itoa(int(one.Port))))
 	}
-	return "postgres://" + strings.Join(hosts, ",") + "/" + c.Database
+	return "postgres://" + strings.Join(names, ",") + "/" + c.Database
 }
 
 func answers(where string, db *sql.DB) *engine.Engine {
