@@ -34,11 +34,18 @@ func (t *tenure) compareSources(ctx context.Context) {
 	}
 }
 
+// anewPause is how soon a source is asked again for what the database lost.
+const anewPause = 5 * time.Second
+
 func (t *tenure) compareSource(ctx context.Context, src SourceSetup) {
 	var c comparison
-	failing := false
+	failing, anew := false, t.anew()
 	for {
 		err := t.compareOnce(ctx, src, &c)
+		if err == nil && anew {
+			err = t.takeInAll(ctx, src)
+			anew = err != nil
+		}
 		if t.lost(err) {
 			return
 		}
@@ -46,7 +53,11 @@ func (t *tenure) compareSource(ctx context.Context, src SourceSetup) {
 			t.log.Warn("a source's list could not be compared", "connector", t.cfg.Connector, "source", src.Name, "err", err)
 		}
 		failing = err != nil
-		if !t.untilCompare(ctx, src) {
+		pause := src.Compare
+		if anew {
+			pause = min(pause, anewPause)
+		}
+		if !t.untilCompare(ctx, src, pause) {
 			return
 		}
 	}
@@ -54,8 +65,8 @@ func (t *tenure) compareSource(ctx context.Context, src SourceSetup) {
 
 // untilCompare waits for the next comparison; false = ctx ended. What the source
 // says meanwhile that it left out of a push is fetched at once.
-func (t *tenure) untilCompare(ctx context.Context, src SourceSetup) bool {
-	timer := time.NewTimer(src.Compare)
+func (t *tenure) untilCompare(ctx context.Context, src SourceSetup, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	for {
 		select {
@@ -132,6 +143,13 @@ func (t *tenure) takeInUnheard(ctx context.Context, src SourceSetup, unheard map
 	return t.takeIn(ctx, src, func(key string) bool { return unheard[key] })
 }
 
+// takeInAll accepts all that the source announces, known or not: the database may
+// have lost alerts and what they were told since. What is known and unchanged
+// changes nothing.
+func (t *tenure) takeInAll(ctx context.Context, src SourceSetup) error {
+	return t.takeIn(ctx, src, func(string) bool { return true })
+}
+
 // takeIn accepts those alerts that the source announces and that are wanted, by
 // their keys.
 func (t *tenure) takeIn(ctx context.Context, src SourceSetup, wanted func(key string) bool) error {
@@ -152,7 +170,7 @@ func (t *tenure) takeIn(ctx context.Context, src SourceSetup, wanted func(key st
 	if err := t.cfg.Accept(call, found); err != nil {
 		return err
 	}
-	t.log.Info("alerts that their source never told of were taken in", "connector", t.cfg.Connector, "source", src.Name, "count", len(found))
+	t.log.Info("alerts were taken in from the list of their source", "connector", t.cfg.Connector, "source", src.Name, "count", len(found))
 	return nil
 }
 

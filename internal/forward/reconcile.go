@@ -34,8 +34,12 @@ const standingPage = 1000
 // strangersNamed is how many tickets a report names.
 const strangersNamed = 20
 
-// watchDoubts runs the reconcile run on its timer and after an outage.
+// watchDoubts runs the reconcile run on its timer, after an outage, and at once
+// where commits may have been lost.
 func (t *tenure) watchDoubts(ctx context.Context) {
+	if t.anew() {
+		poke(t.doubts)
+	}
 	var timer <-chan time.Time
 	if t.cfg.Reconcile > 0 {
 		ticker := time.NewTicker(t.cfg.Reconcile)
@@ -98,6 +102,10 @@ func (t *tenure) reconcile(ctx context.Context) (Report, error) {
 	}
 	t.log.Info("both sides were compared", "connector", t.cfg.Connector, "epoch", t.term.Epoch,
 		"count", r.Tickets, "marked", r.Marked, "strangers", r.Strangers)
+	if t.anew() && r.Strangers > 0 {
+		t.log.Warn("open tickets are of alerts that the database does not know: it lost them, or they were forgotten",
+			"connector", t.cfg.Connector, "epoch", t.term.Epoch, "count", r.Strangers, "tickets", r.Open)
+	}
 	poke(t.recheck)
 	return r, nil
 }

@@ -117,6 +117,10 @@ func (t *tenure) recorded(batch []Entry) {
 	poke(t.recheck)
 }
 
+// anew reports whether the term is the first in another history of the database,
+// which may lack commits that were confirmed (rule L8).
+func (t *tenure) anew() bool { return t.term.Reason == ha.ReasonIdentity }
+
 func (t *tenure) halted() bool {
 	select {
 	case <-t.halt:

@@ -35,6 +35,7 @@ type world struct {
 	setup  forward.Setup
 	setups *forwardtest.Setups
 	group  uuid.UUID
+	reason ha.Reason // of the terms that begin
 	all    []*server
 }
 
@@ -102,6 +103,7 @@ func (w *world) begin(name string, f *forward.Forwarder) *server {
 	s := &server{w: w, f: f, clock: &forwardtest.Clock{}, drain: make(chan struct{}), done: make(chan error, 1)}
 	settings := ha.Settings{Polling: 30 * time.Second, Tolerance: 3, Window: window, Settle: settle}
 	s.term = ha.NewTerm(w.store.TakeOver(desk, name), settings, s.clock, s.drain)
+	s.term.Reason = w.reason
 	ctx, stop := context.WithCancelCause(context.Background())
 	s.stop = stop
 	go func() { s.done <- f.Run(ctx, s.term) }()

@@ -16,6 +16,7 @@ type Term struct {
 	Epoch     int64
 	Identity  string // the database's history the epoch belongs to
 	Settings  Settings
+	Reason    Reason // why it began; ReasonIdentity: it is the first in another history of the database
 
 	clock    Clock
 	began    Instant

@@ -33,6 +33,7 @@ func (r *Runner) begin(base context.Context, b Begin) {
 	ctx, cancel := context.WithCancelCause(base)
 	w := &running{cancel: cancel, drain: make(chan struct{}), over: make(chan struct{})}
 	w.term = NewTerm(b.Lease, b.Settings, r.clock, w.drain)
+	w.term.Reason = b.Reason
 	r.works[b.Lease.Connector] = w
 	r.log.Info("became Active", "connector", b.Lease.Connector, "epoch", b.Lease.Epoch, "reason", string(b.Reason))
 	if r.cfg.Observe.Began != nil {
