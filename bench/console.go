@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,6 +21,7 @@ import (
 	"tieline/internal/ha"
 	"tieline/internal/intake"
 	"tieline/internal/store"
+	"tieline/test/cluster"
 )
 
 // renderBudget is what a page may take, the first after a start as well.
@@ -236,12 +236,10 @@ func (c *crowd) render(ctx context.Context, path string) (first time.Duration, n
 
 // start runs "tieline console" and waits until it has reached the database.
 func (c *crowd) start(ctx context.Context) (base string, stop func(), err error) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := cluster.FreeAddress()
 	if err != nil {
 		return "", nil, err
 	}
-	address := free.Addr().String()
-	free.Close()
 	log, err := os.Create(filepath.Join(c.env.Dir, "console.log"))
 	if err != nil {
 		return "", nil, err

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,7 +16,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -80,7 +78,7 @@ type Config struct {
 func New(c Config) (*Cluster, error) {
 	cl := &Cluster{Dir: c.Dir, binary: c.Binary}
 	for _, name := range c.Names {
-		addr, err := freeAddress()
+		addr, err := FreeAddress()
 		if err != nil {
 			return nil, err
 		}
@@ -101,26 +99,6 @@ func New(c Config) (*Cluster, error) {
 		})
 	}
 	return cl, nil
-}
-
-// nextPort walks through ports below those the system gives to outgoing
-// connections, so that an address stays its owner's while nobody listens there:
-// servers are killed and proxies cut, and another test must not get their place.
-var nextPort atomic.Int32
-
-const firstPort, lastPort = 22000, 31999
-
-func freeAddress() (string, error) {
-	nextPort.CompareAndSwap(0, int32(os.Getpid()%(lastPort-firstPort))+1)
-	for range lastPort - firstPort {
-		port := firstPort + int(nextPort.Add(1))%(lastPort-firstPort)
-		addr := fmt.Sprintf("127.0.0.1:%d", port)
-		if l, err := net.Listen("tcp", addr); err == nil {
-			l.Close()
-			return addr, nil
-		}
-	}
-	return "", errors.New("no free port between 22000 and 31999")
 }
 
 // Server returns a server by name; it panics on an unknown one, a mistake of the caller.
@@ -203,7 +181,7 @@ func (c *Cluster) WaitActive(ctx context.Context, connector string, accept func(
 
 // Twin returns a server with the same name and settings on a port of its own.
 func (s *Server) Twin(dir string) (*Server, error) {
-	addr, err := freeAddress()
+	addr, err := FreeAddress()
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ type Proxy struct {
 
 // NewProxy starts a proxy in front of a database.
 func NewProxy(name, upstream string) (*Proxy, error) {
-	addr, err := freeAddress()
+	addr, err := FreeAddress()
 	if err != nil {
 		return nil, err
 	}
