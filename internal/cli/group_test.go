@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -42,7 +44,15 @@ func TestAGroupThatWasMoved(t *testing.T) {
 	_, stop := s.serve("--server", "only", "--management-group", "prod")
 	stop()
 	old, next := filepath.Join(s.env["TIELINE_DATA_DIR"], "tieline.db"), filepath.Join(s.dir, "next.db")
-	s.ok("db", "copy", "sqlite:"+old, "sqlite:"+next)
+	r := s.run("db", "copy", "sqlite:"+old, "sqlite:"+next, "--management-group", "test")
+	if r.code != 7 || !strings.Contains(r.err, `belongs to management group "prod"`) {
+		t.Errorf("copied as another group's: %+v", r)
+	}
+	if _, err := os.Stat(next); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the database it was not copied to is there: %v", err)
+	}
+	s.ok("status", "--management-group", "prod") // it is where it was
+	s.ok("db", "copy", "sqlite:"+old, "sqlite:"+next, "--management-group", "prod")
 	for _, line := range []string{"connector apply -f " + s.document(validDocument), "alert retry --all-parked", "ha settings set default --tolerance 4", "send key=x"} {
 		if r := s.run(strings.Fields(line)...); r.code != 7 || !strings.Contains(r.err, `"prod" was moved to another database`) {
 			t.Errorf("%s: %+v", line, r)

@@ -26,6 +26,8 @@ const (
 type CopyOptions struct {
 	Log      *slog.Logger                              // nil = none
 	Progress func(table string, rows int64, done bool) // nil = nobody is told
+	// Group is what the management group must be called; "" = whichever is there.
+	Group string
 }
 
 // Copied is what Copy did.
@@ -60,8 +62,9 @@ type CopiedTable struct {
 // with that, does the new one have it to deal with (rule L8).
 //
 // It returns fault.Refused when a server lives, when the schema of from is not
-// this program's, and when to has anything of its own; fault.Invalid when both
-// are the same database, and fault.Unavailable when either is away.
+// this program's, when either group is not called as CopyOptions say, and when to
+// has anything of its own; fault.Invalid when both are the same database, and
+// fault.Unavailable when either is away.
 func Copy(ctx context.Context, from, to string, o CopyOptions) (Copied, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -74,14 +77,32 @@ func Copy(ctx context.Context, from, to string, o CopyOptions) (Copied, error) {
 		return Copied{}, err
 	}
 	defer old.Close()
+	group, err := old.groupRow(ctx)
+	if err == nil {
+		err = o.named(group) // before the other database is given a schema
+	}
+	if err != nil {
+		return Copied{}, err
+	}
 	fresh, err := Open(ctx, to, Options{Log: o.Log, MaxConns: 2, Migrate: true})
 	if err != nil {
 		return Copied{}, err
 	}
 	defer fresh.Close()
-	c := &copying{old: old, fresh: fresh, o: o, out: Copied{From: old.Where(), To: fresh.Where()}}
+	c := &copying{
+		old: old, fresh: fresh, o: o, group: group, name: unmarked(group.name),
+		out: Copied{From: old.Where(), To: fresh.Where(), Group: group.id},
+	}
 	err = c.run(ctx)
 	return c.out, err
+}
+
+// named refuses a management group that is called otherwise than it was said to be.
+func (o CopyOptions) named(g groupRow) error {
+	if o.Group == "" {
+		return nil
+	}
+	return GroupInfo{Name: g.name}.Is(o.Group, "this command")
 }
 
 type copying struct {
@@ -106,13 +127,11 @@ func (db *DB) groupRow(ctx context.Context) (g groupRow, err error) {
 }
 
 func (c *copying) run(ctx context.Context) error {
-	var err error
-	if c.group, err = c.old.groupRow(ctx); err != nil {
-		return err
-	}
-	c.name, c.out.Group = unmarked(c.group.name), c.group.id
 	target, err := c.fresh.groupRow(ctx)
 	if err != nil {
+		return err
+	}
+	if err := c.o.named(target); err != nil {
 		return err
 	}
 	if target.id == c.group.id && target.name == c.group.name && target.nudgeKey == c.group.nudgeKey {
