@@ -92,7 +92,7 @@ func (c *Console) frameRoutes() []guard.Route {
 // noPage answers what no other route does. Programs that ask for what is not
 // there are told so, and not led to the sign-in.
 func (c *Console) noPage(w http.ResponseWriter, r *http.Request) {
-	c.fail(w, r, fault.New(fault.NotFound, "there is no page "+r.URL.Path).WithNext("The navigation leads to those there are."))
+	c.fail(w, r, fault.New(fault.NotFound, "there is no page "+r.URL.Path).WithNext("The overview leads to those there are."))
 }
 
 // chooseTheme keeps the choice in the browser.

@@ -11,7 +11,7 @@ import (
 type layout struct {
 	class  string
 	width  float64
-	names  float64 // the column of names; 0 = each stands above its lane
+	names  float64 // the column of names at most; 0 = each stands above its lane
 	pitch  float64 // from lane to lane
 	letter float64 // width of one, about
 	ticks  int     // at most so many
@@ -29,6 +29,7 @@ const (
 	leastWidth  = 2.5
 	leastApart  = 3 // bars that are nearer to each other are drawn as one
 	labelMargin = 8
+	nameMargin  = 8 // between a name and its lane
 )
 
 // picture is one drawing.
@@ -88,14 +89,15 @@ type drawing struct {
 }
 
 func draw(h availability.History, w window, l layout) picture {
+	l.names = l.namesOf(h.Servers)
 	d := drawing{layout: l, h: h, scale: (l.width - l.names) / float64(h.Until.Sub(h.Since))}
 	p := picture{Class: l.class, Width: l.width, Ticks: d.ticks(w)}
 	for i, server := range h.Servers {
 		p.Lanes = append(p.Lanes, d.lane(i, server, d.bands(server)))
 	}
-	nobody := d.lane(len(h.Servers), "nobody", d.gaps())
-	p.Lanes = append(p.Lanes, nobody)
-	p.Labels = d.labels(nobody.TextY())
+	gaps := d.lane(len(h.Servers), nobody, d.gaps())
+	p.Lanes = append(p.Lanes, gaps)
+	p.Labels = d.labels(gaps.TextY())
 	p.Height = stripTop + float64(len(p.Lanes))*l.pitch + stripFoot
 	for _, doc := range h.Documents {
 		p.Marks = append(p.Marks, stripMark{d.x(doc.At), fmt.Sprintf("Document version %d by %s, %s", doc.Version, doc.Who, doc.At.UTC().Format(stampForm))})
@@ -103,10 +105,22 @@ func draw(h availability.History, w window, l layout) picture {
 	return p
 }
 
+// nobody is the name of the lane of the gaps.
+const nobody = "nobody"
+
+// namesOf is the column that the longest of the names needs.
+func (l layout) namesOf(servers []string) float64 {
+	longest := len(nobody)
+	for _, name := range servers {
+		longest = max(longest, len(name))
+	}
+	return min(l.names, float64(longest)*(l.letter+1)+nameMargin+1)
+}
+
 func (d drawing) lane(i int, name string, bars []stripBar) stripLane {
 	l := stripLane{Name: d.short(name), Full: name, X: d.names, W: d.width - d.names, Y: stripTop + float64(i)*d.pitch, Bars: merged(bars)}
 	if d.names > 0 {
-		l.NameX, l.NameY, l.Anchor = d.names-8, l.TextY(), "end"
+		l.NameX, l.NameY, l.Anchor = d.names-nameMargin, l.TextY(), "end"
 		return l
 	}
 	l.Y += d.pitch - laneHeight - 4
@@ -116,7 +130,7 @@ func (d drawing) lane(i int, name string, bars []stripBar) stripLane {
 
 // short is a name that fits beside its lane; its end tells servers apart.
 func (d drawing) short(name string) string {
-	room := int((d.names - 8) / (d.letter + 1))
+	room := int((d.names - nameMargin) / (d.letter + 1))
 	if d.names == 0 || len(name) <= room {
 		return name
 	}
