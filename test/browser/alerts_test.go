@@ -1,7 +1,10 @@
 package browser
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -46,6 +49,7 @@ var one = siteOptions{servers: []string{"ams1"}}
 // TestRefusedAlert follows an alert that the remote refuses: found, explained,
 // edited, delivered, with a page that was open all the while.
 func TestRefusedAlert(t *testing.T) {
+	t.Parallel()
 	onEach(t, one, func(t *testing.T, s *site) {
 		ids := deskSite(t, s, quotaHome, diskFull)
 		p := s.signIn(t, operator)
@@ -79,6 +83,7 @@ func TestRefusedAlert(t *testing.T) {
 
 // TestParkedDesk ticks, retries and gives up.
 func TestParkedDesk(t *testing.T) {
+	t.Parallel()
 	onEach(t, one, func(t *testing.T, s *site) {
 		ids := deskSite(t, s, quotaHome, quotaVar, diskFull)
 		p := s.signIn(t, operator)
@@ -113,6 +118,7 @@ func TestParkedDesk(t *testing.T) {
 // TestParkedDeskShowsBoth: what is sent stands beside what came back, one link is
 // retried alone, and an empty desk says what is true.
 func TestParkedDeskShowsBoth(t *testing.T) {
+	t.Parallel()
 	onEach(t, one, func(t *testing.T, s *site) {
 		ids := deskSite(t, s, quotaHome, quotaVar)
 		s.desk.refuse("quota of /var", http.StatusBadRequest, "the field Impact is missing")
@@ -145,6 +151,7 @@ func TestParkedDeskShowsBoth(t *testing.T) {
 // TestListsKeepUp: what others do shows on an open list, and nothing that a
 // person did there is lost.
 func TestListsKeepUp(t *testing.T) {
+	t.Parallel()
 	onEach(t, one, func(t *testing.T, s *site) {
 		deskSite(t, s, quotaHome, diskFull)
 		list, tab, desk := s.signIn(t, viewer), s.signIn(t, viewer), s.signIn(t, operator)
@@ -188,6 +195,7 @@ func TestListsKeepUp(t *testing.T) {
 
 // TestSearchByParts finds an alert by a part of its ticket's id and of its own.
 func TestSearchByParts(t *testing.T) {
+	t.Parallel()
 	onGallery(t, func(t *testing.T, g *gallery) {
 		p := g.signIn(t, viewer)
 		id := g.ids["lab-fan"]
@@ -205,6 +213,7 @@ func TestSearchByParts(t *testing.T) {
 
 // TestGiveUpInADialog asks in a dialog, whose safe choice has the focus.
 func TestGiveUpInADialog(t *testing.T) {
+	t.Parallel()
 	onEach(t, one, func(t *testing.T, s *site) {
 		ids := deskSite(t, s, quotaHome)
 		p := s.signIn(t, operator)
@@ -228,6 +237,7 @@ func TestGiveUpInADialog(t *testing.T) {
 // TestFindAlerts filters by the address, searches by text, ticket and id, and
 // goes by keyboard.
 func TestFindAlerts(t *testing.T) {
+	t.Parallel()
 	onGallery(t, func(t *testing.T, g *gallery) {
 		p := g.signIn(t, viewer)
 		p.open("/alerts?parked=1")
@@ -264,6 +274,7 @@ func TestFindAlerts(t *testing.T) {
 
 // TestAlertsByAPI does over the API what the pages do.
 func TestAlertsByAPI(t *testing.T) {
+	t.Parallel()
 	onEach(t, one, func(t *testing.T, s *site) {
 		ids := deskSite(t, s, quotaHome, diskFull)
 		api := s.token(t, operator)
@@ -332,32 +343,40 @@ func (c client) send(method, path, match string, body any, status int) {
 
 func (c client) do(method, path, match string, body any, status int, into any) {
 	c.t.Helper()
-	text, err := json.Marshal(body)
+	got, answer, err := ask(c.t.Context(), c.base, c.token, method, path, match, body)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(c.t.Context(), method, c.base+"/api/v1"+path, strings.NewReader(string(text)))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
-	req.Header.Set("Content-Type", "application/json")
-	if match != "" {
-		req.Header.Set("If-Match", match)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var answer json.RawMessage
-	_ = json.NewDecoder(resp.Body).Decode(&answer) // the status tells first
-	if resp.StatusCode != status {
-		c.t.Fatalf("%s %s answers %d, want %d: %s", method, path, resp.StatusCode, status, answer)
+	if got != status {
+		c.t.Fatalf("%s %s answers %d, want %d: %s", method, path, got, status, answer)
 	}
 	if into != nil {
 		if err := json.Unmarshal(answer, into); err != nil {
 			c.t.Fatalf("%s %s answers %s: %v", method, path, answer, err)
 		}
 	}
+}
+
+// ask sends a request to the API of a server and returns what it answers.
+func ask(ctx context.Context, base, token, method, path, match string, body any) (status int, answer []byte, err error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return 0, nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, base+"/api/v1"+path, bytes.NewReader(text))
+	if err != nil {
+		return 0, nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	if match != "" {
+		req.Header.Set("If-Match", match)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	answer, err = io.ReadAll(resp.Body)
+	return resp.StatusCode, answer, err
 }

@@ -19,6 +19,7 @@ const deskPage = "/connectors/desk"
 // TestAvailability changes the order, the Active and the settings, while others
 // watch.
 func TestAvailability(t *testing.T) {
+	t.Parallel()
 	onEach(t, siteOptions{servers: []string{"ams1", "fra1", "lon1"}}, func(t *testing.T, s *site) {
 		s.served(t)
 		for _, step := range []struct {

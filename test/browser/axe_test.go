@@ -28,26 +28,37 @@ func (v violation) String() string {
 	return b.String()
 }
 
-// accessible fails for every violation that axe-core finds on the page, by all
-// rules or by some.
-func (p *tab) accessible(rules ...string) {
+// accessible fails for every violation that axe-core finds on the page as it
+// stands, in either theme.
+func (p *tab) accessible() {
 	p.t.Helper()
-	for _, v := range p.violations(rules...) {
-		p.t.Errorf("%s: axe-core: %s", p.path(), v)
+	for theme, found := range p.violationsInThemes() {
+		for _, v := range found {
+			p.t.Errorf("%s, %s: axe-core: %s", p.path(), theme, v)
+		}
 	}
 }
 
-// violations asks axe-core about the page: by WCAG 2.2 A and AA and its own good
-// practices, or by the rules given.
-func (p *tab) violations(rules ...string) []violation {
+// violationsInThemes asks axe-core about all rules in the dark theme, then in the
+// light one, which stays.
+func (p *tab) violationsInThemes() map[string][]violation {
+	p.t.Helper()
+	found := map[string][]violation{}
+	for _, theme := range []string{"dark", "light"} {
+		p.theme(theme)
+		found[theme] = p.violations()
+	}
+	return found
+}
+
+// violations asks axe-core about the page as it is: by WCAG 2.2 A and AA and its
+// own good practices.
+func (p *tab) violations() []violation {
 	p.t.Helper()
 	if evaluate[string](p, "typeof axe") == "undefined" {
 		evaluate[chromedp.Void](p, axe)
 	}
-	only := `["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]`
-	if len(rules) > 0 {
-		only = `{type: "rule", values: ["` + strings.Join(rules, `", "`) + `"]}`
-	}
-	return evaluate[[]violation](p, `axe.run(document, {runOnly: `+only+`, resultTypes: ["violations"]}).then(r => r.violations)`,
+	const rules = `["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]`
+	return evaluate[[]violation](p, `axe.run(document, {runOnly: `+rules+`, resultTypes: ["violations"]}).then(r => r.violations)`,
 		chromedp.EvalAwaitPromise)
 }

@@ -3,8 +3,6 @@ package browser
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -44,6 +42,7 @@ func (s *site) shop(t *testing.T) {
 // TestDocuments edits a connector in every way there is, from forms to what the
 // servers run, on one site per database.
 func TestDocuments(t *testing.T) {
+	t.Parallel()
 	onEach(t, siteOptions{}, func(t *testing.T, s *site) {
 		s.shop(t)
 		for _, step := range []struct {
@@ -380,33 +379,5 @@ func newConnector(t *testing.T, s *site) {
 	defer cancel()
 	if _, err := s.WaitActive(ctx, "fresh", nil); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestDocumentScreenshots draws what the tabs look like with a draft. It does
-// nothing unless it is asked to.
-func TestDocumentScreenshots(t *testing.T) {
-	if *screenshots == "" {
-		return
-	}
-	if err := os.MkdirAll(*screenshots, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	s := newSite(t, "sqlite", siteOptions{})
-	s.shop(t)
-	p := s.signIn(t, admin)
-	p.open("/connectors/shop/severity")
-	p.fill("What the remote system is told for warning", "medium")
-	p.press("Save in the draft")
-	p.sees("Saved in the draft")
-	p.open("/connectors/shop/draft")
-	for _, page := range []string{"remote", "sources", "fields", "severity", "states", "draft?try=50"} {
-		for _, look := range []string{"light", "dark", "phone"} {
-			p.look(look)
-			p.open("/connectors/shop/" + page)
-			evaluate[bool](p, `[...document.querySelectorAll(".trial")].slice(0, 1).every(d => d.open = true)`)
-			name, _, _ := strings.Cut(page, "?")
-			p.draw(filepath.Join(*screenshots, "with-draft-"+name+"."+look+".png"))
-		}
 	}
 }

@@ -1,11 +1,16 @@
 package browser
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+
+	"tieline/internal/access"
 )
 
 // gallery is a site that has everything there is to show, and that no test
@@ -88,8 +93,10 @@ func (g *gallery) fill() error {
 	g.desk.refuse("certificate", http.StatusUnprocessableEntity, "the subject is longer than 200 characters")
 	g.desk.refuse("backup", http.StatusLocked, "the queue is locked by its owner")
 	err := errors.Join(
+		g.apply(g.document("desk", "")),
 		g.apply(g.document("desk", deskRules)),
 		g.apply(g.document("mirror", "")),
+		g.edit(),
 	)
 	if err != nil {
 		return err
@@ -98,6 +105,39 @@ func (g *gallery) fill() error {
 		return err
 	}
 	return g.settle()
+}
+
+// tokenName is the name of the gallery's API token.
+const tokenName = "grafana"
+
+// edit begins drafts with an API token: of desk one that could be applied, of a
+// connector there is not yet one that could not.
+func (g *gallery) edit() error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	out, err := g.Run(ctx, "token", "create", tokenName, "--role", string(access.Operator), "-o", "json")
+	if err != nil {
+		return err
+	}
+	var made struct{ Token string }
+	if err := json.Unmarshal([]byte(out), &made); err != nil {
+		return fmt.Errorf("no token in %s: %w", out, err)
+	}
+	changed := strings.NewReplacer(`"lab"`, `"test"`, `"3"`, `"2"`).Replace(deskRules)
+	wrong := "states: {open: open, closd: closed}\nlimits: {rate: fast}\n"
+	return errors.Join(
+		g.send(ctx, made.Token, http.MethodPut, "/connectors/desk/draft", `"v2.r0"`, map[string]string{"text": g.document("desk", changed)}),
+		g.send(ctx, made.Token, http.MethodPost, "/connectors", "", map[string]string{"name": "fresh", "text": g.document("fresh", wrong)}),
+	)
+}
+
+// send changes something by the API.
+func (g *gallery) send(ctx context.Context, token, method, path, match string, body any) error {
+	status, answer, err := ask(ctx, g.Servers[0].URL, token, method, path, match, body)
+	if err == nil && status/100 != 2 {
+		err = fmt.Errorf("%s %s answers %d: %s", method, path, status, answer)
+	}
+	return err
 }
 
 // exhibits are one alert of every kind.

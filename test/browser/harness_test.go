@@ -11,7 +11,8 @@ import (
 
 // bad is a page with everything the harness must notice.
 const bad = `<!doctype html><html lang="en"><head><title>Bad</title>
-<link rel="stylesheet" href="http://elsewhere.invalid/style.css"></head>
+<link rel="stylesheet" href="http://elsewhere.invalid/style.css">
+<style>@media (prefers-color-scheme: dark) { h1 { color: #777; background: #888; } }</style></head>
 <body><main><h1>Bad</h1><img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">
 <label>Name <input></label><button onclick="document.title = 'pressed'">Press me</button>
 <div hidden><button>Out of sight</button></div></main>
@@ -21,7 +22,7 @@ const bad = `<!doctype html><html lang="en"><head><title>Bad</title>
 func TestHarness(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Content-Security-Policy", "default-src 'self' http://elsewhere.invalid; script-src 'unsafe-inline'; img-src 'none'")
+		w.Header().Set("Content-Security-Policy", "default-src 'self' http://elsewhere.invalid; style-src 'unsafe-inline' http://elsewhere.invalid; script-src 'unsafe-inline'; img-src 'none'")
 		w.WriteHeader(http.StatusTeapot)
 		fmt.Fprint(w, bad)
 	}))
@@ -38,8 +39,17 @@ func TestHarness(t *testing.T) {
 	if value := evaluate[string](p, `document.querySelector("input").value`); value != "as typed" {
 		t.Errorf("the field has %q", value)
 	}
-	if found := p.violations(); !slices.ContainsFunc(found, func(v violation) bool { return v.ID == "image-alt" }) {
-		t.Errorf("axe-core did not miss the image's text: %v", found)
+	found := p.violationsInThemes()
+	for _, want := range []struct {
+		theme, rule string
+		there       bool
+	}{
+		{"light", "image-alt", true}, {"dark", "image-alt", true},
+		{"light", "color-contrast", false}, {"dark", "color-contrast", true},
+	} {
+		if got := slices.ContainsFunc(found[want.theme], func(v violation) bool { return v.ID == want.rule }); got != want.there {
+			t.Errorf("in the %s theme axe-core finds %s: %v, want %v; all: %v", want.theme, want.rule, got, want.there, found[want.theme])
+		}
 	}
 	if strings.Contains(p.shows(), "Out of sight") {
 		t.Error("a hidden text counts as shown")

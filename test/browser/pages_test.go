@@ -26,64 +26,83 @@ type shown struct {
 // status is what the page answers with. The gallery is set up: there is no link
 // to set it up any more.
 func (s shown) status() int {
-	if s.name == "set-up" {
+	switch s.name {
+	case "set-up":
 		return http.StatusForbidden
+	case "no-page":
+		return http.StatusNotFound
+	default:
+		return http.StatusOK
 	}
-	return http.StatusOK
 }
 
 // pages are the addresses of every page of the console's route table, in the
-// gallery. A page whose parameters have no value here fails the test.
+// gallery, and of other states of some. A page whose parameters have no value
+// here fails the test.
 func (g *gallery) pages(t *testing.T) []shown {
 	t.Helper()
+	passive := other([]string{"ams1", "fra1"}, g.Active(t.Context(), "desk").Name)
 	var all []shown
 	for _, route := range console.New(console.Config{}).Routes() {
 		method, pattern, _ := strings.Cut(route.Pattern, " ")
 		if method != http.MethodGet || route.Stream || noPages[pattern] {
 			continue
 		}
-		path, err := g.address(pattern)
+		path, err := g.address(pattern, passive)
 		if err != nil {
 			t.Fatal(err)
 		}
 		name := strings.Trim(strings.NewReplacer("/{$}", "overview", "/", "-", "{", "", "}", "").Replace(pattern), "-")
-		all = append(all, shown{name, path, route.Needs == access.Public})
-		for i, more := range views[pattern] {
-			all = append(all, shown{fmt.Sprintf("%s-%d", name, i+2), strings.ReplaceAll(path+more, "ALERT", g.ids["quota-home"]), route.Needs == access.Public})
+		if pattern == "/" { // what no other route answers
+			name, path = "no-page", "/no-such-page"
 		}
+		all = append(all, shown{name, path, route.Needs == access.Public})
 	}
-	return all
+	return append(all, g.views()...)
 }
 
-// noPages are routes that a browser opens and that answer with no page, or with
-// one of another host.
+// noPages are routes that a browser opens and that answer with no page, with one
+// of another host, or with another route's.
 var noPages = map[string]bool{
 	"/assets/{name}": true, "/favicon.ico": true, "/sign-in/oidc": true, "/sign-in/oidc/begin": true,
+	"/connectors": true, "/settings": true,
 }
 
 // queries are what pages need in their address besides the parameters.
 var queries = map[string]string{
-	"/alerts/{alert}/give-up":                     "?connector=desk",
-	"/connectors/{connector}/make-active":         "?server=fra1",
-	"/connectors/{connector}/history/roll-back":   "?version=1",
-	"/connectors/{connector}/remote/{endpoint}":   "",
-	"/connectors/{connector}/servers/remove":      "?server=fra1",
-	"/connectors/{connector}/remove":              "?server=fra1",
-	"/connectors/{connector}/availability/remove": "?server=fra1",
+	"/alerts/{alert}/give-up":                   "?connector=desk",
+	"/connectors/{connector}/make-active":       "?server=SERVER",
+	"/connectors/{connector}/history/roll-back": "?to=1",
 }
 
-// views are other states of a page that are worth a look.
-var views = map[string][]string{
-	"/alerts": {"?q=nothing-has-this-text", "?parked=1&status=open"},
-	"/parked": {"?connector=mirror"},
+// views are other states of pages that are worth a look: connector desk has a
+// draft, mirror none, and fresh nothing but one with problems.
+func (g *gallery) views() []shown {
+	all := []shown{
+		{"alerts-none-fits", "/alerts?q=nothing-has-this-text", false},
+		{"alerts-parked", "/alerts?parked=1&status=open", false},
+		{"parked-none-fits", "/parked?connector=mirror", false},
+		{"connectors-none-fits", "/?q=nothing-has-this-name", false},
+		{"dry-run", "/connectors/desk/draft?try=50&alert=" + g.ids["quota-home"], false},
+		{"new-draft", "/connectors/fresh/draft", false},
+		{"new-draft-remote", "/connectors/fresh/remote", false},
+	}
+	for _, tab := range []string{"remote", "sources", "fields", "severity", "states", "draft", "alerts"} {
+		all = append(all, shown{"mirror-" + tab, "/connectors/mirror/" + tab, false})
+	}
+	for name, key := range map[string]string{"delivered": "mail-queue", "waiting": "backup-night", "long": "long", "unmatched": "lab-fan"} {
+		all = append(all, shown{"alert-" + name, "/alerts/" + g.ids[key], false})
+	}
+	return append(all, shown{"alert-long-edit", "/alerts/" + g.ids["long"] + "/edit", false})
 }
 
 var parameter = regexp.MustCompile(`\{([a-z]+)\}`)
 
 // address fills a pattern's parameters in.
-func (g *gallery) address(pattern string) (string, error) {
-	values := map[string]string{
-		"connector": "desk", "alert": g.ids["quota-home"], "server": "fra1", "name": operator.name, "version": "1",
+func (g *gallery) address(pattern, server string) (string, error) {
+	values := map[string]string{"connector": "desk", "alert": g.ids["quota-home"], "server": server, "name": operator.name}
+	if strings.HasPrefix(pattern, "/settings/tokens/") {
+		values["name"] = tokenName
 	}
 	var missing error
 	path := parameter.ReplaceAllStringFunc(strings.TrimSuffix(pattern, "{$}"), func(p string) string {
@@ -93,73 +112,80 @@ func (g *gallery) address(pattern string) (string, error) {
 		}
 		return value
 	})
-	return path + queries[pattern], missing
+	return path + strings.ReplaceAll(queries[pattern], "SERVER", server), missing
 }
 
 // TestPages opens every page. None may be heavy, wider than a phone, or a
-// hindrance to somebody who does not see it, in either theme. It looks on
-// SQLite; that every page works on PostgreSQL as well, TestPagesOnPostgres shows.
+// hindrance to somebody who does not see it, in either theme, on either database.
 func TestPages(t *testing.T) {
 	t.Parallel()
-	g := galleryFor(t, "sqlite")
-	stranger, person := newTab(t, g.Servers[0].URL), g.signIn(t, admin)
-	for _, page := range g.pages(t) {
-		t.Run(page.name, func(t *testing.T) {
-			p := person
-			if page.public {
-				p = stranger
-			}
-			p.t = t
-			p.size(1280, 900, false)
-			p.theme("light")
-			if status := p.open(page.path); status != page.status() {
-				t.Fatalf("%s answers %d:\n%s", page.path, status, p.shows())
-			}
-			if p.weight() > 100_000 {
-				t.Errorf("%s weighs %d bytes with all it loads, more than 100 kB", page.path, p.weight())
-			}
-			p.accessible()
-			p.wide()
-			p.theme("dark")
-			p.accessible("color-contrast", "link-in-text-block")
-			p.phone()
-			p.wide()
-		})
-	}
-	stranger.t, person.t = t, t
+	onGallery(t, func(t *testing.T, g *gallery) {
+		stranger, person := newTab(t, g.Servers[0].URL), g.signIn(t, admin)
+		for _, page := range g.pages(t) {
+			t.Run(page.name, func(t *testing.T) {
+				p := person
+				if page.public {
+					p = stranger
+				}
+				p.t = t
+				p.holds(page)
+			})
+		}
+		stranger.t, person.t = t, t
+	})
 }
 
-// TestPagesOnPostgres opens every page on PostgreSQL.
-func TestPagesOnPostgres(t *testing.T) {
-	t.Parallel()
-	g := galleryFor(t, "postgres")
-	stranger, person := newTab(t, g.Servers[0].URL), g.signIn(t, admin)
-	for _, page := range g.pages(t) {
-		p := person
-		if page.public {
-			p = stranger
-		}
-		if status := p.open(page.path); status != page.status() {
-			t.Errorf("%s answers %d:\n%s", page.path, status, p.shows())
-		}
+// holds checks one page, in a window as on a desk and in one of a phone.
+func (p *tab) holds(page shown) {
+	p.t.Helper()
+	p.size(1280, 900, false)
+	if status := p.open(page.path); status != page.status() {
+		p.t.Fatalf("%s answers %d:\n%s", page.path, status, p.shows())
+	}
+	if path := p.path(); path != page.path {
+		p.t.Fatalf("%s leads to %s, so that nobody looks at it:\n%s", page.path, path, p.shows())
+	}
+	if p.weight() > 100_000 {
+		p.t.Errorf("%s weighs %d bytes with all it loads, more than 100 kB", page.path, p.weight())
+	}
+	p.accessible()
+	p.wide()
+	p.complete()
+	p.phone()
+	p.wide()
+	p.complete()
+	if small := evaluate[[]string](p, `[...document.querySelectorAll("main input:not([type=hidden]), main select, main textarea")]
+		.filter(e => e.checkVisibility() && parseFloat(getComputedStyle(e).fontSize) < 16).map(e => e.name)`); len(small) > 0 {
+		p.t.Errorf("%s: a phone's browser enlarges the page for the small letters of the fields %q", p.path(), small)
 	}
 }
 
-// TestAlertPagesLarge shows that what is very long breaks no page.
+// complete fails where a field's hint does not fit in it, or a fact has no words.
+func (p *tab) complete() {
+	p.t.Helper()
+	cut := evaluate[[]string](p, `[...document.querySelectorAll("[placeholder]")].filter(e => {
+		const style = getComputedStyle(e), pen = document.createElement("canvas").getContext("2d");
+		pen.font = style.font;
+		return e.checkVisibility() && pen.measureText(e.placeholder).width > e.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+	}).map(e => e.placeholder)`)
+	if len(cut) > 0 {
+		p.t.Errorf("%s: the hints %q do not fit in their fields", p.path(), cut)
+	}
+	if bare := evaluate[[]string](p, `[...document.querySelectorAll("dd")].filter(e => !e.textContent.trim()).map(e => e.previousElementSibling.textContent)`); len(bare) > 0 {
+		p.t.Errorf("%s says nothing of %q", p.path(), bare)
+	}
+}
+
+// TestAlertPagesLarge shows that what an alert says is text, however it looks.
 func TestAlertPagesLarge(t *testing.T) {
 	t.Parallel()
-	g := galleryFor(t, "sqlite")
-	p := g.signIn(t, operator)
-	for _, path := range []string{"/alerts/" + g.ids["long"], "/alerts/" + g.ids["long"] + "/edit", "/alerts?q=gateway"} {
-		p.size(1280, 900, false)
-		p.open(path)
-		if path != "/alerts/"+g.ids["long"]+"/edit" { // what a field has is no text of the page
+	onGallery(t, func(t *testing.T, g *gallery) {
+		p := g.signIn(t, operator)
+		for _, path := range []string{"/alerts/" + g.ids["long"], "/alerts?q=gateway"} {
+			p.open(path)
 			p.sees("<b>bold</b> & a summary")
 		}
-		p.wide()
-		p.phone()
-		p.wide()
-	}
+	})
 }
 
 var screenshots = flag.String("screenshots", "", "draw every page into this folder instead of testing")
@@ -174,11 +200,7 @@ func TestScreenshots(t *testing.T) {
 	}
 	g := galleryFor(t, "sqlite")
 	stranger, person := newTab(t, g.Servers[0].URL), g.signIn(t, admin)
-	pages := append(g.pages(t),
-		shown{"alerts-alert-delivered", "/alerts/" + g.ids["mail-queue"], false}, shown{"alerts-alert-waiting", "/alerts/" + g.ids["backup-night"], false},
-		shown{"alerts-alert-long", "/alerts/" + g.ids["long"], false}, shown{"alerts-alert-unmatched", "/alerts/" + g.ids["lab-fan"], false},
-		shown{"not-found", "/alerts/00000000-0000-0000-0000-000000000000", false},
-	)
+	pages := g.pages(t)
 	for _, page := range pages {
 		p := person
 		if page.public {
@@ -187,6 +209,9 @@ func TestScreenshots(t *testing.T) {
 		for _, look := range []string{"light", "dark", "phone"} {
 			p.look(look)
 			p.open(page.path)
+			if evaluate[bool](p, `"livePage" in document.documentElement.dataset`) {
+				p.isLive()
+			}
 			p.draw(filepath.Join(*screenshots, page.name+"."+look+".png"))
 		}
 	}
