@@ -2,10 +2,12 @@ package faults
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -263,12 +265,25 @@ func (r *rig) audit(rounds int) {
 		r.explain(append(first(report.Lost), first(report.Doubled)...))
 		r.t.Errorf("lost %v\ndoubled %v\nout of order %v", first(report.Lost), first(report.Doubled), first(report.OutOfOrder))
 	}
-	gaps := []string{}
+	r.tellGaps()
+	r.checkEpochs()
+}
+
+// tellGaps shows how long nothing was sent at each change of sender. Where nothing
+// was accepted meanwhile either, the gap tells how long claims of the dead are left
+// alone, and not when its successor began.
+func (r *rig) tellGaps() {
+	r.t.Helper()
+	promises := r.ledger.Promises()
+	var gaps []string
 	for _, c := range r.ledger.Changes() {
-		gaps = append(gaps, fmt.Sprintf("%s>%s %s", c.From, c.To, c.Gap.Round(time.Millisecond)))
+		gap := fmt.Sprintf("%s>%s %s", c.From, c.To, c.Gap.Round(time.Millisecond))
+		if !slices.ContainsFunc(promises, func(p ledger.Promise) bool { return p.At.After(c.Last) && p.At.Before(c.First) }) {
+			gap += " (nothing to send)"
+		}
+		gaps = append(gaps, gap)
 	}
 	r.tell("gaps between servers: %s", strings.Join(gaps, ", "))
-	r.checkEpochs()
 }
 
 // explain logs what Tieline itself says of alerts that went wrong.
@@ -276,8 +291,16 @@ func (r *rig) explain(names []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	for _, name := range names[:min(len(names), 3)] {
-		out, err := r.Run(ctx, "alert", "show", name, "-o", "yaml")
-		r.t.Logf("%s: %v\n%s", name, err, out)
+		var alerts []struct{ ID string }
+		found, err := r.Run(ctx, "alert", "list", "--text", name, "-o", "json")
+		if err == nil {
+			err = json.Unmarshal([]byte(found), &alerts)
+		}
+		r.t.Logf("%s: %d alerts %v", name, len(alerts), err)
+		for _, a := range alerts {
+			out, err := r.Run(ctx, "alert", "show", a.ID, "-o", "yaml")
+			r.t.Logf("%s: %v\n%s", name, err, out)
+		}
 	}
 }
 
