@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -73,17 +72,15 @@ const sessionsAsked = 500
 func (db *DB) LiveSessions(ctx context.Context, hashes []string, idle time.Duration) (map[string]bool, error) {
 	live := make(map[string]bool, len(hashes))
 	for some := range slices.Chunk(hashes, sessionsAsked) {
-		args, marks := []any{idle.Microseconds()}, make([]string, len(some))
-		for i, hash := range some {
-			args, marks[i] = append(args, hash), "$"+strconv.Itoa(i+2)
-		}
+		c := &conditions{}
+		used := c.arg(idle.Microseconds())
 		err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
 			var hash string
 			err := rows.Scan(&hash)
 			live[hash] = true
 			return err
 		}, `SELECT s.hash FROM session s JOIN account a ON a.name = s.account AND a.generation = s.generation CROSS JOIN clock c
-WHERE s.expires_at > c.now AND s.seen_at > c.now - $1 AND s.hash IN (`+strings.Join(marks, ", ")+")", args...)
+WHERE s.expires_at > c.now AND s.seen_at > c.now - `+used+" AND s.hash IN ("+strings.Join(c.list(some), ", ")+")", c.args...)
 		if err != nil {
 			return nil, db.explain(err, "ask which sessions go on")
 		}

@@ -29,6 +29,8 @@ type AlertQuery struct {
 	Limit     int           // 1 to 1000; 0 = 100
 	Before    Cursor        // the last row of the page before; zero = the first page
 	Window    int           // alerts that one statement of a search by text looks through; 0 = 20,000
+
+	parked string // how the engine tells that link l is parked
 }
 
 // Cursor is a place in the list of alerts.
@@ -57,6 +59,15 @@ func (c *conditions) arg(v any) string {
 	return "$" + strconv.Itoa(len(c.args))
 }
 
+// list is arg for each text of a list.
+func (c *conditions) list(texts []string) []string {
+	marks := make([]string, len(texts))
+	for i, text := range texts {
+		marks[i] = c.arg(text)
+	}
+	return marks
+}
+
 func (q AlertQuery) conditions() *conditions {
 	c := &conditions{}
 	if q.Status != "" {
@@ -79,7 +90,7 @@ func (q AlertQuery) conditions() *conditions {
 		c.link = append(c.link, "l.stage = "+c.arg(string(q.Stage)))
 	}
 	if q.Parked {
-		c.link = append(c.link, "l.parked <> ''")
+		c.link = append(c.link, q.parked)
 	}
 	if q.Overdue > 0 {
 		c.link = append(c.link, "l.due_at IS NOT NULL AND l.due_at < (SELECT now FROM clock) - "+c.arg(q.Overdue.Microseconds()))

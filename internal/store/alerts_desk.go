@@ -28,32 +28,41 @@ type ParkedLink struct {
 	Of    alert.Alert // that the link is of
 }
 
-func (q ParkedQuery) text(first func(order, n string) string) (string, []any) {
+// What an engine asks for parked links, from where; and of one, l.
+const (
+	parkedLinksText = " FROM link WHERE link.parked <> ''"
+	isParkedText    = "l.parked <> ''"
+)
+
+// chosen names the links of a page, in order.
+func (q ParkedQuery) chosen(db *DB) (text string, args []any) {
 	c := &conditions{}
-	c.link = append(c.link, "link.parked <> ''")
 	if q.Connector != "" {
-		c.link = append(c.link, "link.connector = "+c.arg(q.Connector))
+		c.link = append(c.link, " AND link.connector = "+c.arg(q.Connector))
 	}
 	if q.Text != "" {
-		c.link = append(c.link, "lower(link.parked) LIKE "+c.arg(likely(q.Text))+" ESCAPE '!'")
+		c.link = append(c.link, " AND lower(link.parked) LIKE "+c.arg(likely(q.Text))+" ESCAPE '!'")
 	}
 	if q.After != nil {
 		id, connector, side := c.arg(q.After.Alert), c.arg(q.After.Connector), c.arg(string(q.After.Side))
-		c.link = append(c.link, fmt.Sprintf(`(link.alert_id < %[1]s OR link.alert_id = %[1]s AND (link.connector > %[2]s
+		c.link = append(c.link, fmt.Sprintf(` AND (link.alert_id < %[1]s OR link.alert_id = %[1]s AND (link.connector > %[2]s
 			OR link.connector = %[2]s AND link.side > %[3]s))`, id, connector, side))
 	}
 	limit := q.Limit
 	if limit <= 0 {
 		limit = 100
 	}
-	return "SELECT " + linkColumns + ", " + alertColumns + ` FROM link JOIN alert ON alert.id = link.alert_id
-		WHERE ` + strings.Join(c.link, " AND ") +
-		first("link.alert_id DESC, link.connector, link.side", c.arg(min(limit, 1000))), c.args
+	return "SELECT link.alert_id, link.connector, link.side" + db.statements.parkedLinks + strings.Join(c.link, "") +
+		db.first("link.alert_id DESC, link.connector, link.side", c.arg(min(limit, 1000))), c.args
 }
 
-// Parked lists parked links, those of the newest alerts first, in one statement.
+// Parked lists parked links, those of the newest alerts first, in one statement:
+// all that is stored of them is read of those alone that are on the page.
 func (db *DB) Parked(ctx context.Context, q ParkedQuery) ([]ParkedLink, error) {
-	text, args := q.text(db.first)
+	text, args := q.chosen(db)
+	text = "SELECT " + linkColumns + ", " + alertColumns + " FROM (" + text + `) AS chosen
+		JOIN link ON link.alert_id = chosen.alert_id AND link.connector = chosen.connector AND link.side = chosen.side
+		JOIN alert ON alert.id = chosen.alert_id ORDER BY link.alert_id DESC, link.connector, link.side`
 	var list []ParkedLink
 	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
 		var of alertRow
@@ -218,15 +227,14 @@ func (db *DB) deskOnce(ctx context.Context, ids []alert.LinkID, seen Seen, kind,
 
 // parkedIDs names the links that a filter finds.
 func (db *DB) parkedIDs(ctx context.Context, q ParkedQuery) ([]alert.LinkID, error) {
-	text, args := q.text(db.first)
-	_, rest, _ := strings.Cut(text, " FROM ")
+	text, args := q.chosen(db)
 	var ids []alert.LinkID
 	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
 		var id alert.LinkID
 		err := rows.Scan(&id.Alert, &id.Connector, &id.Side)
 		ids = append(ids, id)
 		return err
-	}, "SELECT link.alert_id, link.connector, link.side FROM "+rest, args...)
+	}, text, args...)
 	return ids, err
 }
 

@@ -43,7 +43,7 @@ type AlertPage struct {
 // of its ticket, stands before the others whatever its age. What a search by text
 // costs is bounded: it may end before it has found enough.
 func (db *DB) SearchAlerts(ctx context.Context, q AlertQuery) (AlertPage, error) {
-	q.Limit, q.Window = q.limit(), cmp.Or(q.Window, searchWindow)
+	q.Limit, q.Window, q.parked = q.limit(), cmp.Or(q.Window, searchWindow), db.statements.isParked
 	s := &search{db: db, q: q, words: strings.ToLower(q.Text), want: q.Limit, from: q.Before}
 	err := s.run(ctx)
 	if err == nil {

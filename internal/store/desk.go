@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -136,7 +135,10 @@ func (r *linkRow) retry(now int64) bool {
 }
 
 func (db *DB) retryable(ctx context.Context, tx *sql.Tx, r RetryRequest) ([]alert.LinkID, error) {
-	const columns = "SELECT alert_id, connector, side FROM link WHERE ($1 = '' OR connector = $1)"
+	const (
+		columns = "SELECT link.alert_id, link.connector, link.side"
+		of      = " AND ($1 = '' OR link.connector = $1)"
+	)
 	var ids []alert.LinkID
 	scan := func(rows *sql.Rows) error {
 		var id alert.LinkID
@@ -145,47 +147,13 @@ func (db *DB) retryable(ctx context.Context, tx *sql.Tx, r RetryRequest) ([]aler
 		return err
 	}
 	if r.AllParked {
-		err := each(ctx, tx, scan, columns+" AND parked <> ''"+db.first("", "$2"), r.Connector, retryPage)
+		err := each(ctx, tx, scan, columns+db.statements.parkedLinks+of+db.first("", "$2"), r.Connector, retryPage)
 		return ids, err
 	}
 	for _, id := range r.Alerts {
-		if err := each(ctx, tx, scan, columns+" AND alert_id = $2", r.Connector, id); err != nil {
+		if err := each(ctx, tx, scan, columns+" FROM link WHERE link.alert_id = $2"+of, r.Connector, id); err != nil {
 			return nil, err
 		}
 	}
 	return ids, nil
-}
-
-// Backlog is what lies before one connector.
-type Backlog struct {
-	Due       int64 // due and unclaimed, also those that wait for back-off
-	Claimed   int64
-	Parked    int64
-	OldestDue time.Duration // how long the first in line could have been claimed
-}
-
-// backlogText counts what three small indexes hold; settled links are in none.
-const backlogText = `
-SELECT connector, sum(due), sum(claimed), sum(parked), max(oldest) FROM (
-	SELECT connector, count(*) AS due, 0 AS claimed, 0 AS parked, (SELECT now FROM clock) - min(due_at) AS oldest
-	FROM link WHERE due_at IS NOT NULL GROUP BY connector
-	UNION ALL
-	SELECT connector, 0, count(*), 0, 0 FROM link WHERE claim_id IS NOT NULL GROUP BY connector
-	UNION ALL
-	SELECT connector, 0, 0, count(*), 0 FROM link WHERE parked <> '' GROUP BY connector
-) AS parts GROUP BY connector`
-
-// Backlog counts the links of every connector that has any to work on.
-func (db *DB) Backlog(ctx context.Context) (map[string]Backlog, error) {
-	all := map[string]Backlog{}
-	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
-		var connector string
-		var b Backlog
-		var oldest int64
-		err := rows.Scan(&connector, &b.Due, &b.Claimed, &b.Parked, &oldest)
-		b.OldestDue = max(time.Duration(oldest)*time.Microsecond, 0)
-		all[connector] = b
-		return err
-	}, db.statements.backlog)
-	return all, db.explain(err, "count the backlog")
 }

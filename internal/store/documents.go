@@ -151,17 +151,13 @@ func (db *DB) DocumentsOf(ctx context.Context, connectors []string) ([]StoredDoc
 		return nil, nil
 	}
 	c := &conditions{}
-	marks := make([]string, len(connectors))
-	for i, name := range connectors {
-		marks[i] = c.arg(name)
-	}
 	var docs []StoredDocument
 	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
 		d, err := scanDocument(rows)
 		docs = append(docs, d)
 		return err
 	}, "SELECT "+documentColumns+` FROM connector c JOIN connector_version v ON v.connector = c.name AND v.version = c.version
-WHERE c.name IN (`+strings.Join(marks, ", ")+") ORDER BY v.connector", c.args...)
+WHERE c.name IN (`+strings.Join(c.list(connectors), ", ")+") ORDER BY v.connector", c.args...)
 	return docs, db.explain(err, "read connectors' documents")
 }
 

@@ -13,7 +13,8 @@ type texts struct {
 	expire, unpark, makeBookmark               string
 	joinServer, addLease                       string
 	saveConnector, saveLease                   string
-	backlog, fenced, moveBookmark              string
+	backlog, busy, fenced, moveBookmark        string
+	parkedLinks, isParked                      string
 	lockGroup, lockStrike, documents, history  string
 	unchanged, unchangedOrder, detail          string
 	forgetEvents                               string
@@ -36,6 +37,9 @@ func newTexts(e *engine.Engine) texts {
 		saveConnector: one("save connector", saveConnectorText),
 		saveLease:     one("save lease", saveLeaseText),
 		backlog:       one("backlog", backlogText),
+		busy:          one("busy connectors", ""),
+		parkedLinks:   one("parked links", parkedLinksText),
+		isParked:      one("is parked", isParkedText),
 		fenced:        one("fenced", fencedText),
 		moveBookmark:  one("move bookmark", moveBookmarkText),
 		lockGroup:     one("lock group", lockGroupText+lock),

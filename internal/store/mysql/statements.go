@@ -56,7 +56,10 @@ FOR UPDATE`,
 	"add lease":      addLease,
 	"save connector": saveConnector,
 	"save lease":     saveLease,
-	"backlog":        backlog,
+	"parked links":   parkedLinks,
+	"is parked":      isParked,
+
+	"busy connectors": busy,
 }
 
 const onLink = `ON link.alert_id = input.alert_id AND link.connector = input.connector AND link.side = input.side`
@@ -209,14 +212,18 @@ INSERT INTO lease (connector, epoch, beat, server, boot, promised, successor, wi
 SELECT $1, 0, 0, '', '', 0, '', '', identity, $2 FROM history
 WHERE NOT EXISTS (SELECT 1 FROM lease WHERE connector = $1)`
 
-// backlog counts connector by connector, as each count is a range of an index
-// that also lists what is not counted.
-const backlog = `
-SELECT connector, due, claimed, parked, ` + engine.Now + ` - COALESCE(oldest, ` + engine.Now + `) FROM (
-	SELECT c.name AS connector,
-		(SELECT count(*) FROM link WHERE link.connector = c.name AND link.due_at IS NOT NULL) AS due,
-		(SELECT count(*) FROM link WHERE link.connector = c.name AND link.claim_id IS NOT NULL) AS claimed,
-		(SELECT count(*) FROM link WHERE link.connector = c.name AND link.is_parked = 1) AS parked,
-		(SELECT min(due_at) FROM link WHERE link.connector = c.name AND link.due_at IS NOT NULL) AS oldest
-	FROM connector AS c) AS parts
-WHERE due + claimed + parked > 0`
+// busy takes the place of backlog. An index lists here also what is not to be
+// counted: the greatest value of a connector, found by a jump, tells whether it
+// has any. What is parked is known by a column that is indexed for it.
+const busy = `
+SELECT 1, connector, 0 FROM (SELECT connector, MAX(due_at) AS last FROM link GROUP BY connector) AS due WHERE last IS NOT NULL
+UNION ALL
+SELECT 2, connector, 0 FROM (SELECT connector, MAX(claim_id) AS last FROM link GROUP BY connector) AS claimed WHERE last IS NOT NULL
+UNION ALL
+SELECT 3, connector.name, COUNT(*)` + parkedLinks + ` GROUP BY connector.name`
+
+const parkedLinks = `
+FROM connector STRAIGHT_JOIN link ON link.connector = connector.name
+WHERE link.is_parked = 1`
+
+const isParked = `l.connector IN (SELECT name FROM connector) AND l.is_parked = 1`
