@@ -14,6 +14,7 @@ import (
 	mysql "github.com/go-sql-driver/mysql"
 
 	"tieline/internal/fault"
+	"tieline/internal/store/hosts"
 	"tieline/internal/store/param"
 )
 
@@ -29,17 +30,18 @@ type limits struct {
 }
 
 // connector makes connections that are set up and checked, and understand the
-// store's parameters: to the first of its hosts that answers and takes writes,
-// beginning with the one that did so last.
+// store's parameters: to a host that takes writes, beginning with the one that did
+// so last.
 type connector struct {
 	hosts   []driver.Connector
-	begin   *atomic.Int32 // index of the host to begin with
+	last    *atomic.Int32 // index of the host that was connected to last
+	login   time.Duration // bounds the making of one connection
 	flavour flavour
 	limits  limits
 }
 
 func newConnector(c *mysql.Config, f flavour, l limits) (*connector, error) {
-	made := &connector{begin: &atomic.Int32{}, flavour: f, limits: l}
+	made := &connector{last: &atomic.Int32{}, login: loginWithin(c), flavour: f, limits: l}
 	for _, one := range eachHost(c) {
 		base, err := mysql.NewConnector(one)
 		if err != nil {
@@ -53,38 +55,38 @@ func newConnector(c *mysql.Config, f flavour, l limits) (*connector, error) {
 // Driver implements driver.Connector.
 func (c *connector) Driver() driver.Driver { return c.hosts[0].Driver() }
 
-// Connect implements driver.Connector. Where the time is over before every host was
-// tried, the next call goes on with the next one: no silent host keeps a caller
-// with little time from those after it for good.
+// Connect implements driver.Connector.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	var failed []error
-	begin := c.begin.Load()
-	count := int32(len(c.hosts)) //nolint:gosec // a URL's hosts are few
-	for i := range count {
-		at := (begin + i) % count
-		made, err := c.connect(ctx, c.hosts[at])
-		if err == nil {
-			c.begin.Store(at)
-			return made, nil
-		}
-		if failed = append(failed, err); ctx.Err() != nil {
-			c.begin.Store((at + 1) % count)
-			break
-		}
-	}
-	return nil, errors.Join(failed...)
+	return hosts.First(ctx, len(c.hosts), c.last, func(ctx context.Context, at int) (driver.Conn, error) {
+		return c.connect(ctx, c.hosts[at])
+	}, func(unused driver.Conn) { _ = unused.Close() })
 }
 
+// connect bounds what the driver does not: it waits for the answers of the login
+// without a limit.
 func (c *connector) connect(ctx context.Context, host driver.Connector) (driver.Conn, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.login, errLogin)
+	defer cancel()
 	base, err := host.Connect(ctx)
 	if err != nil {
-		return nil, err
+		return nil, because(ctx, err)
 	}
 	conn := &conn{full: base.(full)}
 	if err := c.setUp(ctx, conn); err != nil {
-		return nil, errors.Join(err, base.Close())
+		return nil, errors.Join(because(ctx, err), base.Close())
 	}
 	return conn, nil
+}
+
+// errLogin is why a connection was given up before it could be used.
+var errLogin = fmt.Errorf("the server did not complete the login in time: %w", context.DeadlineExceeded)
+
+// because says of a call that was given up why it was.
+func because(ctx context.Context, err error) error {
+	if errors.Is(context.Cause(ctx), errLogin) {
+		return errors.Join(errLogin, err)
+	}
+	return err
 }
 
 // setUp makes the session what the statements rely on, whatever the server's

@@ -37,7 +37,7 @@ type Coordinator struct {
 	flavour flavour
 	work    *sql.DB // the pool, for what needs no session
 	log     *slog.Logger
-	begin   atomic.Int32 // index of the host to begin with
+	last    atomic.Int32 // index of the host that was connected to last
 	blind   atomic.Bool  // it was said that transactions cannot be seen
 }
 
@@ -62,7 +62,7 @@ func (c *Coordinator) connect(ctx context.Context, l limits) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	connector.begin = &c.begin
+	connector.last = &c.last
 	pool := sql.OpenDB(connector)
 	conn, err := pool.Conn(ctx)
 	if err != nil {

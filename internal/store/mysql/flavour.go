@@ -2,14 +2,15 @@ package mysql
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	mysql "github.com/go-sql-driver/mysql"
 
 	"tieline/internal/fault"
+	"tieline/internal/store/hosts"
 )
 
 // flavour is what differs between MariaDB and MySQL.
@@ -23,17 +24,15 @@ type flavour struct {
 // minPacket holds the largest request a source may make, written as a statement.
 const minPacket = 16 << 20
 
-// findFlavour connects once, to the first host that answers, and asks what the
-// server is.
-func findFlavour(ctx context.Context, c *mysql.Config) (f flavour, err error) {
-	var failed []error
-	for _, one := range eachHost(c) {
-		if f, err = flavourOf(ctx, one); err == nil || fault.KindOf(err) == fault.Refused || fault.KindOf(err) == fault.Invalid {
-			return f, err
-		}
-		failed = append(failed, err)
-	}
-	return f, errors.Join(failed...)
+// findFlavour connects once, to a host that answers, and asks what the server is.
+func findFlavour(ctx context.Context, c *mysql.Config) (flavour, error) {
+	all := eachHost(c)
+	return hosts.First(ctx, len(all), new(atomic.Int32), func(ctx context.Context, at int) (flavour, error) {
+		ctx, cancel := context.WithTimeoutCause(ctx, loginWithin(c), errLogin)
+		defer cancel()
+		f, err := flavourOf(ctx, all[at])
+		return f, because(ctx, err)
+	}, func(flavour) {})
 }
 
 func flavourOf(ctx context.Context, c *mysql.Config) (flavour, error) {

@@ -9,8 +9,8 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -145,44 +145,47 @@ func TestSeveralHosts(t *testing.T) {
 	}
 }
 
-// TestSilentHosts has two hosts that never answer before the one that does: they
-// share the time, and are asked once only.
+// TestSilentHosts has hosts that take connections and say nothing before the one
+// that answers: they keep nobody waiting, and are not asked again.
 func TestSilentHosts(t *testing.T) {
 	c, err := Config(server(t))
 	if err != nil {
 		t.Fatal(err)
 	}
+	silent := make([]string, 3)
+	for i := range silent {
+		l, err := net.Listen("tcp", "127.0.0.1:0") // the system completes what nobody accepts
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		silent[i] = l.Addr().String()
+	}
+	there, real := c.Addr, c.DialFunc
+	var mu sync.Mutex
+	var dialled []string
+	c.Addr = strings.Join(append(silent, there), ",")
+	c.Timeout = time.Minute // waited for one after the other, the test would not end
+	c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		dialled = append(dialled, address)
+		return real(ctx, network, address)
+	}
 	f, err := findFlavour(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
-	}
-	const share = 20 * time.Second
-	ctx, cancel := context.WithCancel(t.Context())
-	there, real := c.Addr, c.DialFunc
-	var dialled []string
-	c.Addr, c.Timeout = "silent1:1,silent2:1,"+there, 3*share
-	c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		dialled = append(dialled, address)
-		if end, ok := ctx.Deadline(); !ok || time.Until(end) > share {
-			t.Errorf("%s is waited for until %s", address, end)
-		}
-		switch address {
-		case "silent2:1":
-			cancel() // whoever asked has no more time
-			fallthrough
-		case "silent1:1":
-			return nil, context.DeadlineExceeded
-		}
-		return real(ctx, network, address)
 	}
 	made, err := newConnector(c, f, working)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := made.Connect(ctx); err == nil {
-		t.Error("a silent host was connected to")
-	}
-	for range 2 {
+	for i := range 3 {
+		if i == 1 {
+			mu.Lock()
+			dialled = nil
+			mu.Unlock()
+		}
 		conn, err := made.Connect(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -191,8 +194,26 @@ func TestSilentHosts(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if want := []string{"silent1:1", "silent2:1", there, there}; !slices.Equal(dialled, want) {
-		t.Errorf("dialled %v, not %v", dialled, want)
+	mu.Lock()
+	defer mu.Unlock()
+	if dialled[0] != there {
+		t.Errorf("dialled %v, beginning not with %s, which answered last", dialled, there)
+	}
+}
+
+// TestASilentHostAloneIsGivenUp: also where nobody waits with a limit of their own.
+func TestASilentHostAloneIsGivenUp(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, err = Open(t.Context(), "mysql://ann:hush@"+l.Addr().String()+"/plant?timeout=100ms", engine.Options{})
+	if fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "did not complete the login") || strings.Contains(err.Error(), "hush") {
+		t.Errorf("%v", err)
+	}
+	if class := classify(err); class != engine.Unreachable {
+		t.Errorf("it is of class %d", class)
 	}
 }
 

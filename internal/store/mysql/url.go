@@ -11,8 +11,8 @@ import (
 	"tieline/internal/fault"
 )
 
-// dialTimeout bounds the wait for the hosts of the URL, all together, where it
-// gives no timeout: whoever pushes an alert hears within 2 s that the database is away.
+// dialTimeout bounds the wait for a host where the URL gives no timeout: whoever
+// pushes an alert hears within 2 s that the database is away.
 const dialTimeout = 1500 * time.Millisecond
 
 // IsURL reports whether a URL names this engine.
@@ -22,8 +22,8 @@ func IsURL(text string) bool {
 
 // Config reads a URL, "mysql://user:password@host:port/database?tls=true" or the
 // same with "mariadb://", and adds what every connection of ours has. There may
-// be several hosts, "host1:port,host2:port": a connection is made to the first that
-// answers and takes writes. What follows "?" are the driver's parameters; "socket"
+// be several hosts, "host1:port,host2:port": a connection is made to one that takes
+// writes. What follows "?" are the driver's parameters; "socket"
 // names a unix socket instead of host and port.
 func Config(text string) (*driver.Config, error) {
 	u, err := url.Parse(text)
@@ -70,17 +70,19 @@ func withPorts(list string) ([]string, error) {
 	return hosts, nil
 }
 
-// eachHost returns a configuration for each host of the URL, in its order. They
-// share the timeout: with all of them silent, waiting takes no longer than with one.
+// loginWithin is how long the making of a connection may take: as long again as
+// the wait for the host, for some answers of a server that has much to do.
+func loginWithin(c *driver.Config) time.Duration { return 2 * c.Timeout }
+
+// eachHost returns a configuration for each host of the URL, in its order.
 func eachHost(c *driver.Config) []*driver.Config {
 	if c.Net != "tcp" {
 		return []*driver.Config{c}
 	}
 	var all []*driver.Config
-	hosts := strings.Split(c.Addr, ",")
-	for _, host := range hosts {
+	for host := range strings.SplitSeq(c.Addr, ",") {
 		one := c.Clone()
-		one.Addr, one.Timeout = host, c.Timeout/time.Duration(len(hosts))
+		one.Addr = host
 		all = append(all, one)
 	}
 	return all

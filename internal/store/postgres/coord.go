@@ -37,11 +37,11 @@ const (
 
 // Coordinator opens coordination sessions on connections of their own.
 type Coordinator struct {
-	work  *sql.DB // the pool, for wake-ups
-	hosts hosts   // of sessions and waiters
-	quiet hosts   // of the listener, whose waiting is not a statement's
-	log   *slog.Logger
-	way   Way // as it was found when the database was opened
+	work   *sql.DB // the pool, for wake-ups
+	places places  // of sessions and waiters
+	quiet  places  // of the listener, whose waiting is not a statement's
+	log    *slog.Logger
+	way    Way // as it was found when the database was opened
 	// pooled is set once a session was seen to lose its backend or lock: a
 	// transaction pooler is in between, and presences mean nothing behind it.
 	pooled atomic.Bool
@@ -50,7 +50,7 @@ type Coordinator struct {
 // NewCoordinator returns a coordinator for the database that config names and
 // work is a pool of. It connects to nothing yet.
 func NewCoordinator(config *pgx.ConnConfig, work *sql.DB, log *slog.Logger) *Coordinator {
-	quiet := hostsOf(config).with(func(c *pgx.ConnConfig) {
+	quiet := placesOf(config).with(func(c *pgx.ConnConfig) {
 		// One round trip per statement, and no prepared statement that a pooler may lose.
 		c.DefaultQueryExecMode = pgx.QueryExecModeExec
 	})
@@ -59,13 +59,13 @@ func NewCoordinator(config *pgx.ConnConfig, work *sql.DB, log *slog.Logger) *Coo
 			c.ConnectTimeout = connectTimeout
 		}
 	})
-	return &Coordinator{work: work, hosts: timed, quiet: quiet, log: log}
+	return &Coordinator{work: work, places: timed, quiet: quiet, log: log}
 }
 
 // Open makes a session and takes a presence on it, where the way to the
 // database lets a session keep one.
 func (c *Coordinator) Open(ctx context.Context, server, boot string) (ha.Session, error) {
-	conn, err := c.connect(ctx, c.hosts, "tieline coordination "+server, map[string]time.Duration{
+	conn, err := c.connect(ctx, c.places, "tieline coordination "+server, map[string]time.Duration{
 		"lock_timeout":                        lockTimeout,
 		"statement_timeout":                   statementTimeout,
 		"idle_in_transaction_session_timeout": frozenTimeout,
@@ -87,7 +87,7 @@ func (c *Coordinator) Await(ctx context.Context, name string, held func()) error
 	if !coord.ValidPresence(name) {
 		return fmt.Errorf("await presence: %q is no presence's name", name)
 	}
-	conn, err := c.connect(ctx, c.hosts, "tieline await", map[string]time.Duration{
+	conn, err := c.connect(ctx, c.places, "tieline await", map[string]time.Duration{
 		"lock_timeout":      awaitPiece,
 		"statement_timeout": 2 * awaitPiece,
 	})
@@ -128,7 +128,7 @@ func ended(ctx context.Context, err error) error {
 
 // Held reports whether somebody holds the presence.
 func (c *Coordinator) Held(ctx context.Context, name string) (bool, error) {
-	conn, err := c.connect(ctx, c.hosts, "tieline presence check", nil)
+	conn, err := c.connect(ctx, c.places, "tieline presence check", nil)
 	if err != nil {
 		return false, err
 	}

@@ -36,7 +36,7 @@ const setLocal = `SELECT count(set_config(s.name, w.value, $3))
 
 // connect opens a connection. Settings are set by a statement, because poolers
 // refuse them at the start.
-func (c *Coordinator) connect(ctx context.Context, at hosts, name string, limits map[string]time.Duration) (*conn, error) {
+func (c *Coordinator) connect(ctx context.Context, at places, name string, limits map[string]time.Duration) (*conn, error) {
 	raw, err := at.connect(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect for coordination: %w", err)

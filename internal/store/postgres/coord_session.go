@@ -55,7 +55,7 @@ func (s *session) shared(ctx context.Context) (bool, error) {
 	if !s.conn.borrowed() {
 		return false, nil
 	}
-	other, err := s.owner.connect(ctx, s.owner.hosts, "tieline presence check", nil)
+	other, err := s.owner.connect(ctx, s.owner.places, "tieline presence check", nil)
 	if err != nil {
 		return false, err
 	}

@@ -33,7 +33,7 @@ const probeRounds = 5
 // process id of its own. It lends transactions if a connection that is idle loses
 // its backend to another one's transaction. A wrong answer costs no promise: a
 // presence is proved again by each heartbeat.
-func findWay(ctx context.Context, at hosts) (Way, error) {
+func findWay(ctx context.Context, at places) (Way, error) {
 	mine, err := at.connect(ctx)
 	if err != nil {
 		return Direct, err
@@ -54,7 +54,7 @@ func findWay(ctx context.Context, at hosts) (Way, error) {
 
 // losesBackend has another connection begin a transaction on the backend that
 // the pooler lends next, and reports whether that was ours.
-func losesBackend(ctx context.Context, at hosts, mine *pgx.Conn) (bool, error) {
+func losesBackend(ctx context.Context, at places, mine *pgx.Conn) (bool, error) {
 	before, err := backendOf(ctx, mine)
 	if err != nil {
 		return false, err

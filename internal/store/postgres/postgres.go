@@ -80,7 +80,7 @@ func Config(url string) (*pgx.ConnConfig, error) {
 		defer cancel()
 		return lookup(ctx, host)
 	}
-	if c.ValidateConnect == nil && len(hostsOf(c).each) > 1 { // target_session_attrs
+	if c.ValidateConnect == nil && len(placesOf(c).each) > 1 { // target_session_attrs
 		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	c.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
@@ -113,7 +113,7 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 	bare := lent(c, given.RuntimeParams)
 	probing, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	way, err := findWay(probing, hostsOf(bare))
+	way, err := findWay(probing, placesOf(bare))
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "the database "+where+" cannot be reached")
 	}
@@ -146,7 +146,7 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 
 func connectorFor(way Way, direct, bare *pgx.ConnConfig) driver.Connector {
 	if way == Direct {
-		return newAnyHost(hostsOf(direct))
+		return newAnyHost(placesOf(direct))
 	}
 	settings := map[string]string{}
 	for name, value := range direct.RuntimeParams {
@@ -154,13 +154,13 @@ func connectorFor(way Way, direct, bare *pgx.ConnConfig) driver.Connector {
 			settings[name] = value
 		}
 	}
-	return lentConnector{newAnyHost(hostsOf(bare)), begin(settings)}
+	return lentConnector{newAnyHost(placesOf(bare)), begin(settings)}
 }
 
 // whereOf names the database for people: every host it may be on.
 func whereOf(c *pgx.ConnConfig) string {
 	var names []string
-	for _, one := range hostsOf(c).each {
+	for _, one := range placesOf(c).each {
 		names = append(names, net.JoinHostPort(one.Host, strconv.Itoa(int(one.Port))))
 	}
 	return "postgres://" + strings.Join(names, ",") + "/" + c.Database
