@@ -133,8 +133,24 @@ func (c *Cluster) Close() {
 }
 
 // Run executes a tieline command against the cluster's database as the first
-// server's operator would, and returns its standard output.
+// server's operator would, and returns its standard output. Where the database
+// does not answer in time, as on a machine with much else to do, it is asked again.
 func (c *Cluster) Run(ctx context.Context, args ...string) (string, error) {
+	for try := 1; ; try++ {
+		out, err := c.runOnce(ctx, args...)
+		var ended *exec.ExitError
+		if !errors.As(err, &ended) || ended.ExitCode() != unavailable || try == tries || sleep(ctx, time.Second) != nil {
+			return out, err
+		}
+	}
+}
+
+const (
+	unavailable = 6  // the exit code of a command that did not reach what it needs
+	tries       = 30 // of a command
+)
+
+func (c *Cluster) runOnce(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, c.binary, args...)
 	cmd.Env = append(os.Environ(), c.Servers[0].Env...)
 	var out, errs bytes.Buffer
