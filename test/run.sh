@@ -5,7 +5,7 @@
 # detector, the simulation, the fuzzers briefly, the real-process faults, and the console in
 # a browser.
 #
-#   test/run.sh            everything (about 15 minutes on 2 cores)
+#   test/run.sh            everything (about MINUTES minutes on 2 cores)
 #   test/run.sh STEP...    only these steps: static cross unit sim fuzz faults browser demo
 #   test/run.sh screenshots DIR   draws every page of the console: light, dark, phone
 #   test/run.sh soak       the long form of faults: at least 20,000 alerts through each (hours)
@@ -21,10 +21,15 @@ steps=("$@")
 work=$(mktemp -d "${TMPDIR:-/tmp}/tieline-run.XXXXXX")
 chmod 755 "$work" # PostgreSQL and Request Tracker run as users of their own
 export CGO_ENABLED=0
-starting= # the process that starts the servers
+# What is built here runs once: less collecting and no debugger's tables make it
+# sooner. One set of flags for all, so that what is built is built once.
+export GOGC=400 GOFLAGS=-ldflags=-w
+starting=  # the process that installs and starts the servers
+computing= # the process group of the steps beside the others
 
 cleanup() {
 	local peer
+	[ -z "$computing" ] || kill -- "-$computing" 2>/dev/null || true
 	[ -z "$starting" ] || wait "$starting" 2>/dev/null || true # installing must not be broken off
 	for peer in pgbouncer postgres mariadb alertmanager rt; do
 		[ ! -d "$work/$peer" ] || test/peers/$peer.sh destroy "$work/$peer" >/dev/null 2>&1 || true
@@ -66,18 +71,29 @@ start_peers() {
 	} >>"$work/peers.env"
 }
 
-# Starts them beside the first step, which does not need them.
+# Starts them beside the first step, which does not need them, and then fetches
+# the browser, which only the last needs.
 begin_peers() {
 	[ -z "$starting" ] || return 0
-	start_peers 2>"$work/peers.log" &
+	{
+		start_peers
+		touch "$work/peers.ready"
+		case " ${steps[*]} " in *' browser '*) fetch_browser ;; esac
+	} 2>"$work/peers.log" &
 	starting=$!
+}
+
+fetch_browser() {
+	test/peers/chromium.sh >"$work/browser.env"
+	test/peers/axe.sh >>"$work/browser.env"
 }
 
 peers() {
 	[ -z "${TIELINE_TEST_POSTGRES_URL:-}" ] || return 0
 	begin_peers
 	heading 'wait for PostgreSQL, MariaDB, Alertmanager and Request Tracker'
-	wait "$starting" || { cat "$work/peers.log" >&2; echo 'a server that the tests need could not be started' >&2; return 1; }
+	while kill -0 "$starting" 2>/dev/null && [ ! -e "$work/peers.ready" ]; do sleep 0.2; done
+	[ -e "$work/peers.ready" ] || { cat "$work/peers.log" >&2; echo 'a server that the tests need could not be started' >&2; return 1; }
 	# shellcheck source=/dev/null
 	. "$work/peers.env"
 	export TIELINE_TEST_POSTGRES_URL=$PG_URL TIELINE_TEST_POSTGRES_SCRIPT="$PWD/test/peers/postgres.sh"
@@ -101,8 +117,8 @@ static() {
 cross() {
 	heading 'builds for Windows and macOS'
 	local target
-	for target in windows/amd64 darwin/arm64; do
-		GOOS=${target%/*} GOARCH=${target#*/} go build -o "$work/bin/" ./cmd/tieline
+	for target in windows/amd64 darwin/arm64; do # built, not run: nothing needs to be optimized
+		GOOS=${target%/*} GOARCH=${target#*/} go build -gcflags='all=-N -l' -o "$work/bin/" ./cmd/tieline
 	done
 }
 
@@ -115,7 +131,7 @@ unit() {
 	# lasts longest begins first. SQLite is C in the words of Go: watching each of its
 	# accesses makes it three times as slow and shows nothing of ours. (Packages that
 	# use sync must not be left out: the linker may take their copy of its generic code.)
-	CGO_ENABLED=1 go test -race -gcflags='modernc.org/sqlite/lib=-race=false' -count=1 -p 3 -timeout 14m $(
+	CGO_ENABLED=1 go test -race -gcflags='modernc.org/sqlite/lib=-race=false' -vet=off -count=1 -p 3 -timeout 14m $(
 		go list "./$longest/..." ./internal/app ./internal/remote/rt
 		go list ./... | grep -v -e /test/ -e /internal/sim -e "/$longest" -e '/internal/app$' -e '/remote/rt$'
 	)
@@ -131,7 +147,7 @@ fuzz() {
 	local pkg target
 	while read -r pkg target; do
 		go test "$pkg" -run '^$' -fuzz "^$target\$" -fuzztime 3s
-	done < <(grep -rlE '^func Fuzz' --include='*_test.go' internal | sort | while read -r file; do
+	done < <(grep -rlE '^func Fuzz' --include='*_test.go' internal/{connector,source,remote} | sort | while read -r file; do
 		grep -oE '^func Fuzz[A-Za-z0-9_]+' "$file" | sed "s|^func |./$(dirname "$file") |"
 	done)
 }
@@ -148,11 +164,13 @@ faults() {
 chromium() {
 	[ -z "${TIELINE_TEST_CHROMIUM:-}" ] || return 0
 	heading 'install Chromium, fetch axe-core'
-	local out
-	out=$(test/peers/chromium.sh)
-	eval "$out"
-	out=$(test/peers/axe.sh)
-	eval "$out"
+	if [ -n "$starting" ]; then
+		wait "$starting" || { cat "$work/peers.log" >&2; echo 'the browser that the tests need could not be fetched' >&2; return 1; }
+	else
+		fetch_browser
+	fi
+	# shellcheck source=/dev/null
+	. "$work/browser.env"
 	export TIELINE_TEST_CHROMIUM=$CHROMIUM TIELINE_TEST_AXE=$AXE_JS
 }
 
@@ -194,6 +212,48 @@ if [ "${steps[0]}" = screenshots ]; then
 	exit
 fi
 case " ${steps[*]} " in *' unit '* | *' faults '* | *' browser '* | *' soak '*) begin_peers ;; esac
-for step in "${steps[@]}"; do "$step"; done
+
+# Steps that compute run beside those that wait for servers, leases and pages, and
+# yield to them: what they say is shown when they have ended.
+compute() {
+	set -m # a process group of its own, which the end of this script ends
+	(
+		trap - EXIT
+		renice -n 19 -p "$BASHPID" >/dev/null
+		for step in "$@"; do "$step"; done
+	) >"$work/computing.log" 2>&1 &
+	computing=$!
+	set +m
+}
+
+# computed tells whether those steps passed: of those that have ended, or of all.
+computed() {
+	[ -n "$computing" ] || return 0
+	if [ "${1:-}" = all ]; then
+		heading "wait for ${beside[*]}"
+	elif kill -0 "$computing" 2>/dev/null; then
+		return 0
+	fi
+	local passed=true
+	wait "$computing" || passed=false
+	computing=
+	cat "$work/computing.log"
+	$passed
+}
+
+beside=() one_by_one=()
+for step in "${steps[@]}"; do
+	case $step in
+	static | cross | sim | fuzz) beside+=("$step") ;;
+	unit | faults | browser | demo | soak | teeth) one_by_one+=("$step") ;;
+	*) echo "test/run.sh: there is no step $step; see its first lines" >&2; exit 2 ;;
+	esac
+done
+[ ${#beside[@]} -eq 0 ] || compute "${beside[@]}"
+for step in "${one_by_one[@]}"; do
+	"$step"
+	computed
+done
+computed all
 heading 'all passed'
 not_run
