@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"tieline/internal/access/guard"
 	"tieline/internal/alert"
 	"tieline/internal/fault"
 	"tieline/internal/service/alerts"
+	"tieline/internal/service/overview"
 )
 
 // alertsPage is how many alerts a page of the list shows.
@@ -71,14 +73,24 @@ func (c *Console) alertRoutes() []guard.Route {
 func (c *Console) alertList(w http.ResponseWriter, r *http.Request) {
 	p := alertListPage{Page: c.page(w, r, "Alerts", "alerts"), Base: "/alerts"}
 	p.Filter = alertFilterOf(r.URL.Query())
-	c.listAlerts(w, r, p)
+	list, err := c.Services.Alerts.List(r.Context(), p.Filter.ask(alertsPage))
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	c.showAlerts(w, r, p, list)
 }
 
 // connectorAlerts is the same list as a tab of a connector.
 func (c *Console) connectorAlerts(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("connector")
-	snapshot, err := c.Services.Overview.Read(r.Context())
-	if err != nil {
+	name, filter := r.PathValue("connector"), alertFilterOf(r.URL.Query())
+	filter.Connector = name
+	var snapshot *overview.Snapshot
+	var list alerts.Page
+	reads, ctx := errgroup.WithContext(r.Context())
+	reads.Go(func() (err error) { snapshot, err = c.Services.Overview.Read(ctx); return })
+	reads.Go(func() (err error) { list, err = c.Services.Alerts.List(ctx, filter.ask(alertsPage)); return })
+	if err := reads.Wait(); err != nil {
 		c.fail(w, r, err)
 		return
 	}
@@ -89,17 +101,12 @@ func (c *Console) connectorAlerts(w http.ResponseWriter, r *http.Request) {
 	}
 	p := alertListPage{Page: c.page(w, r, "Alerts", "connectors"), Base: connectorURL(name) + "/alerts"}
 	p.Connector = frame(name, c.Services.Overview.Remote(r.Context(), name, k.Settings.Version), k.Active, "alerts")
-	p.Filter = alertFilterOf(r.URL.Query())
-	p.Filter.Connector = name
-	c.listAlerts(w, r, p)
+	p.Filter = filter
+	c.showAlerts(w, r, p, list)
 }
 
-func (c *Console) listAlerts(w http.ResponseWriter, r *http.Request, p alertListPage) {
-	list, err := c.Services.Alerts.List(r.Context(), p.Filter.ask(alertsPage))
-	if err != nil {
-		c.fail(w, r, err)
-		return
-	}
+// showAlerts answers with a page of a list.
+func (c *Console) showAlerts(w http.ResponseWriter, r *http.Request, p alertListPage, list alerts.Page) {
 	p.Stages, p.Live = alertStages, true
 	if p.Filter.Before != (alerts.Cursor{}) {
 		p.Newer = p.Base + p.Filter.query(alerts.Cursor{}, p.Connector == nil)

@@ -26,6 +26,7 @@ type alertPage struct {
 	Links     []alerts.Link
 	Listening []alerts.Absence // connectors that hear its source and do not forward it
 	Deaf      int              // connectors that do not hear its source
+	More      int              // connectors that may hear it, besides
 	Said      []editedField    // what the source said where people edited it
 	Events    []timelineEvent
 }
@@ -38,6 +39,10 @@ type timelineEvent struct {
 	alerts.Event
 	Class string
 }
+
+// absentMost is of how many connectors the page says why they do not forward the
+// alert.
+const absentMost = 20
 
 func (c *Console) alertDetailRoutes() []guard.Route {
 	return []guard.Route{
@@ -83,7 +88,7 @@ func (c *Console) alertDetail(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) alertPageOf(w http.ResponseWriter, r *http.Request, id alert.ID) (alertPage, error) {
-	e, err := c.Services.Alerts.Show(r.Context(), id)
+	e, err := c.Services.Alerts.ShowSome(r.Context(), id, absentMost)
 	if err != nil {
 		return alertPage{}, err
 	}
@@ -91,7 +96,7 @@ func (c *Console) alertPageOf(w http.ResponseWriter, r *http.Request, id alert.I
 	if err != nil {
 		return alertPage{}, err
 	}
-	p := alertPage{Page: c.page(w, r, alertHeadline(e.Alert, 160), "alerts"), Alert: e.Alert, Links: e.Links}
+	p := alertPage{Page: c.page(w, r, alertHeadline(e.Alert, 160), "alerts"), Alert: e.Alert, Links: e.Links, More: e.Unexplained}
 	p.Live, p.Now = true, e.Now
 	for _, a := range e.Absent {
 		if a.Listens {
@@ -200,7 +205,7 @@ func (c *Console) alertEdit(w http.ResponseWriter, r *http.Request) {
 	if done {
 		return
 	}
-	e, err := c.Services.Alerts.Show(r.Context(), id)
+	e, err := c.Services.Alerts.ShowSome(r.Context(), id, 0)
 	if err != nil {
 		c.fail(w, r, err)
 		return
@@ -273,7 +278,7 @@ func (c *Console) editAgain(w http.ResponseWriter, r *http.Request, id alert.ID,
 		c.fail(w, r, wrong)
 		return
 	}
-	e, err := c.Services.Alerts.Show(r.Context(), id)
+	e, err := c.Services.Alerts.ShowSome(r.Context(), id, 0)
 	if err != nil {
 		c.fail(w, r, err)
 		return
@@ -306,7 +311,7 @@ func (c *Console) alertGiveUp(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) askToGiveUp(w http.ResponseWriter, r *http.Request, id alert.ID, connector, problem string, status int) {
-	e, err := c.Services.Alerts.Show(r.Context(), id)
+	e, err := c.Services.Alerts.ShowSome(r.Context(), id, 0)
 	if err != nil {
 		c.fail(w, r, err)
 		return

@@ -76,8 +76,8 @@ func (c *counted) RecentAlerts(ctx context.Context, sources []string, limit int)
 	return one(c, func() ([]alert.Alert, error) { return c.DB.RecentAlerts(ctx, sources, limit) })
 }
 
-func (c *counted) LastAccepted(ctx context.Context) (map[string]time.Time, error) {
-	return one(c, func() (map[string]time.Time, error) { return c.DB.LastAccepted(ctx) })
+func (c *counted) LastAccepted(ctx context.Context, sources []string) (map[string]time.Time, error) {
+	return one(c, func() (map[string]time.Time, error) { return c.DB.LastAccepted(ctx, sources) })
 }
 
 func (c *counted) HeardStates(ctx context.Context, connector string, limit int) (map[string]int, error) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"tieline/internal/access"
 	"tieline/internal/access/guard"
@@ -102,8 +103,12 @@ func (c *Console) parked(w http.ResponseWriter, r *http.Request) {
 	if after, ok := parseLink(q.Get("after")); ok {
 		ask.After, p.Newer = &after, p.address(nil)
 	}
-	rows, err := c.Services.Alerts.Desk(r.Context(), ask)
-	if err != nil {
+	var rows []alerts.DeskLink
+	var underway int64
+	reads, ctx := errgroup.WithContext(r.Context())
+	reads.Go(func() (err error) { rows, err = c.Services.Alerts.Desk(ctx, ask); return })
+	reads.Go(func() (err error) { underway, err = c.Services.Alerts.Underway(ctx, p.Of); return })
+	if err := reads.Wait(); err != nil {
 		c.fail(w, r, err)
 		return
 	}
@@ -120,11 +125,6 @@ func (c *Console) parked(w http.ResponseWriter, r *http.Request) {
 			shown.Sent = sentOf(row.Message)
 		}
 		p.Rows = append(p.Rows, shown)
-	}
-	underway, err := c.Services.Alerts.Underway(r.Context(), p.Of)
-	if err != nil {
-		c.fail(w, r, err)
-		return
 	}
 	p.Underway = int(underway)
 	c.render(w, r, http.StatusOK, "parked.html", p)

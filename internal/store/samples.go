@@ -3,7 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
-	"strconv"
+	"fmt"
 	"strings"
 	"time"
 
@@ -20,37 +20,47 @@ func (db *DB) RecentAlerts(ctx context.Context, sources []string, limit int) ([]
 	if len(sources) == 0 || limit <= 0 {
 		return nil, nil
 	}
-	marks := make([]string, len(sources))
-	args := make([]any, len(sources), len(sources)+2)
-	for i, s := range sources {
-		marks[i], args[i] = "$"+strconv.Itoa(i+1), s
-	}
-	depth, most := "$"+strconv.Itoa(len(sources)+1), "$"+strconv.Itoa(len(sources)+2)
+	c := &conditions{}
+	of := strings.Join(c.list(sources), ", ")
 	var list []alert.Alert
 	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
 		a, err := scanAlert(rows)
 		list = append(list, a)
 		return err
-	}, "SELECT "+alertColumns+` FROM alert WHERE alert.accepted_at >= (SELECT coalesce(min(n.accepted_at), 0) FROM
-	(SELECT accepted_at FROM alert`+db.first("accepted_at DESC, id DESC", depth)+`) AS n)
-AND alert.source IN (`+strings.Join(marks, ", ")+`)`+db.first("alert.accepted_at DESC, alert.id DESC", most), append(args, sampleDepth, limit)...)
+	}, "SELECT "+alertColumns+" FROM alert WHERE "+db.sampled(c)+" AND alert.source IN ("+of+")"+
+		db.first("alert.accepted_at DESC, alert.id DESC", c.arg(limit)), c.args...)
 	return list, db.explain(err, "read the newest alerts")
 }
 
-// LastAccepted returns when the newest alert of each source was accepted, by the
-// database's clock. Sources with none among the group's newest 20,000 alerts are
-// left out.
-func (db *DB) LastAccepted(ctx context.Context) (map[string]time.Time, error) {
+// sampled is the condition that an alert is among the newest of the group, or as
+// young as the last of them.
+func (db *DB) sampled(c *conditions) string {
+	return "alert.accepted_at >= coalesce((SELECT n.accepted_at FROM alert AS n" +
+		db.slice("n.accepted_at DESC, n.id DESC", "1", c.arg(sampleDepth-1)) + "), 0)"
+}
+
+// LastAccepted returns when the newest alert of each of the sources was accepted,
+// by the database's clock. Sources with none among the group's newest 20,000
+// alerts are left out.
+func (db *DB) LastAccepted(ctx context.Context, sources []string) (map[string]time.Time, error) {
 	last := make(map[string]time.Time)
+	if len(sources) == 0 {
+		return last, nil
+	}
+	c := &conditions{}
+	depth := db.sampled(c)
+	parts := make([]string, len(sources))
+	for i, source := range c.list(sources) {
+		parts[i] = fmt.Sprintf("SELECT source, accepted_at FROM (SELECT alert.source, alert.accepted_at FROM alert WHERE %s AND alert.source = %s%s) AS s%d",
+			depth, source, db.first("alert.accepted_at DESC, alert.id DESC", "1"), i)
+	}
 	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
 		var source string
 		var at int64
 		err := rows.Scan(&source, &at)
 		last[source] = moment(at)
 		return err
-	}, `SELECT n.source, max(n.accepted_at) FROM
-	(SELECT source, accepted_at FROM alert`+db.first("accepted_at DESC, id DESC", "$1")+`) AS n
-GROUP BY n.source`, sampleDepth)
+	}, strings.Join(parts, "\nUNION ALL "), c.args...)
 	return last, db.explain(err, "read when sources were last heard")
 }
 

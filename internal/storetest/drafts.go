@@ -213,7 +213,7 @@ func sampleAlerts(t *testing.T, fresh Fresh) {
 	if list := must(f.db.RecentAlerts(t.Context(), nil, 5))(t); len(list) != 0 {
 		t.Errorf("no source has %d alerts", len(list))
 	}
-	last := must(f.db.LastAccepted(t.Context()))(t)
+	last := must(f.db.LastAccepted(t.Context(), []string{"prom", "other", "silent"}))(t)
 	if len(last) != 2 || last["prom"].IsZero() || last["other"].Before(last["prom"]) {
 		t.Errorf("last accepted %v", last)
 	}

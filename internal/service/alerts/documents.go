@@ -36,6 +36,20 @@ func (s *Service) documents(ctx context.Context) ([]store.StoredDocument, map[st
 	return docs, all, generation, nil
 }
 
+// compiledOf returns the compiled documents of those that are wanted.
+func (s *Service) compiledOf(docs []store.StoredDocument, wanted func(store.StoredDocument) bool) map[string]*connector.Compiled {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make(map[string]*connector.Compiled)
+	for _, d := range docs {
+		if wanted(d) {
+			s.compiled[d.Connector] = s.current(d)
+			all[d.Connector] = s.compiled[d.Connector].document
+		}
+	}
+	return all
+}
+
 // some is documents for a page that shows few connectors: the others' are
 // neither read nor compiled. It returns the versions with them.
 func (s *Service) some(ctx context.Context, connectors []string) (map[string]int64, map[string]*connector.Compiled, error) {

@@ -300,7 +300,7 @@ func explainAbsent(a alert.Alert, k *connector.Compiled) string {
 		return "Its document cannot be read by this program, which may be older than the servers."
 	}
 	if !takes(k, a.Source) {
-		return fmt.Sprintf("It does not take alerts from source %s.", a.Source)
+		return deaf(a.Source)
 	}
 	matches, problem := k.Matches(&a)
 	switch {
@@ -313,6 +313,10 @@ func explainAbsent(a alert.Alert, k *connector.Compiled) string {
 	default:
 		return "Its subscription matches; the Active takes the alert in at its next sweep."
 	}
+}
+
+func deaf(source string) string {
+	return fmt.Sprintf("It does not take alerts from source %s.", source)
 }
 
 // databaseNow is the database's clock as a reading of the group shows it.

@@ -3,7 +3,9 @@ package alerts
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,6 +23,9 @@ type Explained struct {
 	Now    time.Time // by the database's clock
 	Links  []Link    // remote before source, by connector
 	Absent []Absence // connectors without a link, by name
+	// Unexplained are the connectors besides that may take alerts from its source,
+	// and were not looked into.
+	Unexplained int
 }
 
 // Link is one of an alert's links with what a person asks about it.
@@ -50,33 +55,67 @@ type Absence struct {
 // Show returns an alert with its answers. The error is fault.NotFound when there
 // is none.
 func (s *Service) Show(ctx context.Context, id alert.ID) (*Explained, error) {
+	return s.ShowSome(ctx, id, math.MaxInt)
+}
+
+// ShowSome is Show that says of so many connectors at most why they do not forward
+// the alert, of those that hear its source: their documents alone are compiled.
+func (s *Service) ShowSome(ctx context.Context, id alert.ID, most int) (*Explained, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
-	detail, err := s.store.Alert(ctx, id)
+	w, err := s.look(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	w, err := s.look(ctx)
-	if err != nil {
-		return nil, err
-	}
+	detail := w.detail
 	w.about.alert = detail.Alert
 	e := &Explained{Alert: detail.Alert, Now: w.about.now}
-	linked := map[string]bool{}
+	linked, forwards := map[string]bool{}, map[string]bool{}
+	for _, l := range detail.Links {
+		linked[l.Connector] = true
+		forwards[l.Connector] = forwards[l.Connector] || l.Side == alert.Remote
+	}
+	w.docs = s.compiledOf(w.stored, func(d store.StoredDocument) bool { return linked[d.Connector] })
 	for _, l := range detail.Links {
 		w.about.document, w.about.ticketState = w.docs[l.Connector], heard(detail.Links, l.Connector)
 		e.Links = append(e.Links, w.link(l))
-		linked[l.Connector] = linked[l.Connector] || l.Side == alert.Remote
 	}
 	slices.SortStableFunc(e.Links, func(a, b Link) int {
 		return cmp.Or(cmp.Compare(a.Connector, b.Connector), cmp.Compare(a.Side, b.Side))
 	})
-	for _, d := range w.stored {
-		if k := w.docs[d.Connector]; !linked[d.Connector] {
-			e.Absent = append(e.Absent, Absence{d.Connector, explainAbsent(detail.Alert, k), k == nil || takes(k, detail.Source)})
+	w.stored = slices.DeleteFunc(w.stored, func(d store.StoredDocument) bool { return forwards[d.Connector] })
+	s.explainAbsent(e, w.stored, most)
+	return e, nil
+}
+
+// explainAbsent says why connectors do not forward the alert.
+func (s *Service) explainAbsent(e *Explained, without []store.StoredDocument, most int) {
+	looked := 0
+	docs := s.compiledOf(without, func(d store.StoredDocument) bool {
+		if !mayTake(d.Text, e.Source) {
+			return false
+		}
+		looked++
+		return looked <= most
+	})
+	for _, d := range without {
+		k, compiled := docs[d.Connector]
+		switch {
+		case compiled:
+			e.Absent = append(e.Absent, Absence{d.Connector, explainAbsent(e.Alert, k), k == nil || takes(k, e.Source)})
+		case mayTake(d.Text, e.Source):
+			e.Unexplained++
+		default:
+			e.Absent = append(e.Absent, Absence{d.Connector, deaf(e.Source), false})
 		}
 	}
-	return e, nil
+}
+
+// mayTake reports whether a document may list a source, as far as its text tells
+// without being read: one that nowhere has the name, nor anything that YAML
+// writes in another way, does not.
+func mayTake(text, source string) bool {
+	return strings.Contains(text, source) || strings.Contains(text, "\\")
 }
 
 // heard is the state of the alert's ticket for a connector, as last told by it.
@@ -89,21 +128,23 @@ func heard(links []store.LinkDetail, connector string) string {
 	return ""
 }
 
-// world is what surrounds an alert.
+// world is an alert and what surrounds it.
 type world struct {
+	detail store.AlertDetail
 	about  circumstances
 	group  store.GroupInfo
 	stored []store.StoredDocument
 	docs   map[string]*connector.Compiled
 }
 
-// look reads what surrounds alerts.
-func (s *Service) look(ctx context.Context) (*world, error) {
+// look reads an alert and what surrounds it.
+func (s *Service) look(ctx context.Context, id alert.ID) (*world, error) {
 	w := &world{}
 	reads, ctx := errgroup.WithContext(ctx)
+	reads.Go(func() (err error) { w.detail, err = s.store.Alert(ctx, id); return })
 	reads.Go(func() (err error) { w.group, err = s.store.Group(ctx); return })
 	reads.Go(func() (err error) { w.about.backlog, err = s.store.Backlog(ctx); return })
-	reads.Go(func() (err error) { w.stored, w.docs, _, err = s.documents(ctx); return })
+	reads.Go(func() (err error) { w.stored, _, err = s.store.Documents(ctx); return })
 	reads.Go(func() (err error) {
 		w.about.group, err = s.store.ReadGroup(ctx)
 		if err == nil {

@@ -7,8 +7,11 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"tieline/internal/alert"
 	"tieline/internal/connector"
+	"tieline/internal/ha"
 )
 
 // How many stored alerts are looked at, and for how long.
@@ -125,12 +128,16 @@ func (s *Service) Sources(ctx context.Context, state State) ([]SourceState, erro
 	if state.Doc == nil {
 		return nil, nil
 	}
-	last, err := s.store.LastAccepted(ctx)
-	if err != nil {
-		return nil, err
+	names := make([]string, len(state.Doc.Sources))
+	for i, source := range state.Doc.Sources {
+		names[i] = source.Name
 	}
-	group, err := s.store.ReadGroup(ctx)
-	if err != nil {
+	var last map[string]time.Time
+	var group ha.Group
+	reads, ctx := errgroup.WithContext(ctx)
+	reads.Go(func() (err error) { last, err = s.store.LastAccepted(ctx, names); return })
+	reads.Go(func() (err error) { group, err = s.store.ReadGroup(ctx); return })
+	if err := reads.Wait(); err != nil {
 		return nil, err
 	}
 	var addresses []string

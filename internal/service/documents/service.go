@@ -33,7 +33,7 @@ type Store interface {
 	DiscardDraft(ctx context.Context, connector string, revision int64, who string) error
 
 	RecentAlerts(ctx context.Context, sources []string, limit int) ([]alert.Alert, error)
-	LastAccepted(ctx context.Context) (map[string]time.Time, error)
+	LastAccepted(ctx context.Context, sources []string) (map[string]time.Time, error)
 	HeardStates(ctx context.Context, connector string, limit int) (map[string]int, error)
 	Alert(ctx context.Context, id alert.ID) (store.AlertDetail, error)
 
