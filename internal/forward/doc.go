@@ -38,6 +38,10 @@
 // failed mapping and a refusal with the next version of the document, attempts
 // that ran out once another write succeeds, after pauses that grow (comeback).
 //
+// The first term in another history of the database, which may lack commits that
+// were confirmed, takes in all that the sources announce and compares the remote's
+// listing as it begins (rule L8).
+//
 // The way back is the same machine on links of side Source; their writer is
 // idempotent by its key.
 //

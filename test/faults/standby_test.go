@@ -135,9 +135,6 @@ func withStandby(t *testing.T) (*rig, *database) {
 	standby := r.db.standby(t)
 	both := *r.db.url
 	both.Host += "," + standby.url.Host
-	q := both.Query()
-	q.Set("target_session_attrs", "read-write")
-	both.RawQuery = q.Encode()
 	r.start([]string{"s1", "s2", "s3"}, func(string) string { return both.String() })
 	return r, standby
 }

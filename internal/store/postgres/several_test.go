@@ -47,8 +47,11 @@ func TestSilentHostsBeforeTheOneThatAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := severalHosts(t, direct, silentHost(t), silentHost(t), silentHost(t), u.Host)
-	db, err := store.Open(t.Context(), all, store.Options{Migrate: true})
+	addresses := []string{u.Host}
+	for range 6 {
+		addresses = append([]string{silentHost(t)}, addresses...)
+	}
+	db, err := store.Open(t.Context(), severalHosts(t, direct, addresses...), store.Options{Migrate: true})
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
@@ -56,7 +59,7 @@ func TestSilentHostsBeforeTheOneThatAnswers(t *testing.T) {
 	if err := acceptOne(t, db, "a"); err != nil {
 		t.Errorf("accept: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // as long as the runner waits
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second) // six time limits are 9 s, six head starts 1.5 s
 	defer cancel()
 	session, err := db.Coordinator().Open(ctx, "alpha", "boot")
 	if err != nil {
