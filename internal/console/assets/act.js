@@ -38,15 +38,17 @@ function show(html, url) {
 }
 
 // post sends a form without leaving the page. Forms wait for each other: one that
-// is pressed twice says the second time what the first answer made of it.
+// is pressed twice says the second time what the first answer made of it. More is
+// what is sent besides its fields.
 let before = Promise.resolve();
-function post(form, submitter) {
-  before = before.then(() => send(form, submitter));
+function post(form, submitter, more) {
+  before = before.then(() => send(form, submitter, more));
 }
 
-async function send(form, submitter) {
+async function send(form, submitter, more = {}) {
   if (submitter?.disabled) return; // by the answer to the form before
   const data = new URLSearchParams(new FormData(form, submitter));
+  for (const [name, value] of Object.entries(more)) data.set(name, value);
   form.ariaBusy = "true";
   try {
     const answer = await fetch(submitter?.getAttribute("formaction") || form.action, { method: "POST", body: data });
@@ -172,13 +174,7 @@ function move(row, by) {
     if (!button?.disabled) button.click();
     return;
   }
-  const field = document.createElement("input");
-  field.type = "hidden";
-  field.name = "by";
-  field.value = by;
-  form.append(field);
-  form.requestSubmit();
-  field.remove();
+  post(form, null, { by });
 }
 
 document.addEventListener("keydown", (event) => {
