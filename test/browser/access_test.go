@@ -45,7 +45,7 @@ func TestSettingsRefused(t *testing.T) {
 	t.Parallel()
 	onGallery(t, func(t *testing.T, g *gallery) {
 		for _, who := range []account{viewer, operator} {
-			p := g.signIn(t, who)
+			p := g.signInAnew(t, who, g.Servers[0].URL)
 			p.misses("API tokens", "Audit")
 			for _, path := range []string{"/settings/accounts", "/settings/tokens", "/settings/audit"} {
 				if status := p.open(path); status != http.StatusForbidden {
@@ -61,7 +61,7 @@ func TestSettingsRefused(t *testing.T) {
 func TestAccountsPage(t *testing.T) {
 	t.Parallel()
 	onEach(t, siteOptions{servers: []string{"ams1"}}, func(t *testing.T, s *site) {
-		p := s.signIn(t, admin)
+		p := s.signInAnew(t, admin, s.Servers[0].URL)
 		p.press("Accounts")
 		p.sees("3 accounts", viewer.name)
 		p.fill("Name", "Nora")
@@ -75,7 +75,7 @@ func TestAccountsPage(t *testing.T) {
 		p.fill("New password again", "a password for the new one")
 		p.submit("Add the account")
 		p.sees("Added nora as operator", "4 accounts")
-		nora := s.signIn(t, account{name: "nora", password: "a password for the new one"})
+		nora := s.signInAnew(t, account{name: "nora", password: "a password for the new one"}, s.Servers[0].URL)
 		nora.sees("nora")
 
 		p.submit("Change nora")
@@ -107,7 +107,7 @@ func TestAccountsPage(t *testing.T) {
 func TestTokensPage(t *testing.T) {
 	t.Parallel()
 	onEach(t, siteOptions{servers: []string{"ams1"}}, func(t *testing.T, s *site) {
-		p := s.signIn(t, admin)
+		p := s.signInAnew(t, admin, s.Servers[0].URL)
 		p.press("API tokens")
 		p.sees("There is no API token yet")
 		p.fill("Name", "grafana")
@@ -159,7 +159,7 @@ func TestTokensPage(t *testing.T) {
 func TestOwnPassword(t *testing.T) {
 	t.Parallel()
 	onEach(t, siteOptions{servers: []string{"ams1"}}, func(t *testing.T, s *site) {
-		p, other := s.signIn(t, viewer), s.signIn(t, viewer)
+		p, other := s.signInAnew(t, viewer, s.Servers[0].URL), s.signInAnew(t, viewer, s.Servers[0].URL)
 		p.open("/settings/password")
 		p.fill("Present password", "wrong")
 		p.fill("New password", "something long and new")
@@ -173,6 +173,6 @@ func TestOwnPassword(t *testing.T) {
 		p.sees("Changed your password", "Signed in as "+viewer.name)
 		other.open("/servers")
 		other.sees("Password") // her other sessions ended
-		s.signIn(t, account{name: viewer.name, password: "something long and new"})
+		s.signInAnew(t, account{name: viewer.name, password: "something long and new"}, s.Servers[0].URL)
 	})
 }

@@ -167,7 +167,7 @@ func TestListsKeepUp(t *testing.T) {
 		}
 		list.sees("quota of /var is used up", "parked")
 		tab.sees("quota of /var is used up", "parked")
-		desk.sees("quota of /var is used up", "subject quota of /home")
+		desk.sees("quota of /var is used up", "subject: quota of /home")
 		list.misses("quota of /home")
 		if got := list.focused(); got != "Source" {
 			t.Errorf("%q has the focus", got)

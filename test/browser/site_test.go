@@ -10,10 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/network"
 	"github.com/jackc/pgx/v5"
 
 	"tieline/test/cluster"
@@ -29,6 +31,9 @@ type site struct {
 	url    string // of the database
 	desk   *ticketDesk
 	undo   []func()
+
+	signing  sync.Mutex
+	sessions map[string][]*network.CookieParam // of people who signed in, by name
 }
 
 // siteOptions are what a site is made of.

@@ -210,16 +210,18 @@ func (p *tab) misses(texts ...string) {
 	}
 }
 
-// eventually reports whether the condition came to hold within patience.
+// eventually reports whether the condition came to hold within patience. It looks
+// less often the longer it waits: each look has the browser lay the page out.
 func (p *tab) eventually(condition func() bool) bool {
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+	pause := 20 * time.Millisecond
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); pause = min(pause*5/4, 200*time.Millisecond) {
 		if condition() {
 			return true
 		}
 		select {
 		case <-p.ctx.Done():
 			return false
-		case <-time.After(30 * time.Millisecond):
+		case <-time.After(pause):
 		}
 	}
 	return false
@@ -244,7 +246,7 @@ const find = `(kinds, name, focus) => {
 	if (!e || e.disabled) return null;
 	e.scrollIntoView({block: "center", inline: "center", behavior: "instant"});
 	if (focus) e.focus();
-	const r = e.getBoundingClientRect();
+	const r = e.getClientRects()[0]; // of a link in several lines the first: between two is no link
 	const x = r.left + Math.min(r.width / 2, 60), y = r.top + r.height / 2;
 	const hit = document.elementFromPoint(x, y);
 	const label = e.labels && e.labels.length ? e.labels[0] : null;
