@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -40,11 +41,12 @@ func consoleRenders(ctx context.Context, env *Env) ([]Row, error) {
 	if err := c.fill(ctx); err != nil {
 		return nil, err
 	}
+	pages, err := c.pages(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var rows []Row
-	for _, page := range []struct{ name, path string }{
-		{"the overview", "/"}, {"a connector's High availability tab", "/connectors/" + crowdName(7)}, {"the list of alerts", "/alerts"},
-		{"a connector's alerts", "/connectors/" + crowdName(7) + "/alerts"}, {"the parked desk", "/parked"},
-	} {
+	for _, page := range pages {
 		first, p50, err := c.best(ctx, page.path)
 		if err != nil {
 			return nil, err
@@ -56,6 +58,27 @@ func consoleRenders(ctx context.Context, env *Env) ([]Row, error) {
 		})
 	}
 	return rows, nil
+}
+
+// page is one that is measured.
+type page struct{ name, path string }
+
+// pages are those that show many things, or read into many to show one.
+func (c *crowd) pages(ctx context.Context) ([]page, error) {
+	newest, err := c.db.Alerts(ctx, store.AlertQuery{Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	if len(newest) == 0 {
+		return nil, errors.New("there is no alert to look at")
+	}
+	one := "/connectors/" + crowdName(7)
+	return []page{
+		{"the overview", "/"}, {"a connector's High availability tab", one}, {"the list of alerts", "/alerts"},
+		{"a connector's alerts", one + "/alerts"}, {"the parked desk", "/parked"}, {"one alert", "/alerts/" + newest[0].ID.String()},
+		{"a connector's Sources tab", one + "/sources"}, {"a connector's draft", one + "/draft"}, {"the servers", "/servers"},
+		{"the history", "/history"},
+	}, nil
 }
 
 // crowd is a management group of many connectors, with what a page needs.

@@ -135,6 +135,7 @@ func (c *Console) open(ctx context.Context) error {
 	c.serve(a.web.guard.Around(mux))
 	a.log.Info("the console shows", "address", a.Addr(), "database", a.cfg.DatabaseText())
 	c.welcome <- c.text()
+	a.web.services.documents.Warm(ctx)
 	return nil
 }
 

@@ -54,6 +54,7 @@ func (a *App) begin(context.Context) error {
 	a.background.Go(func() { a.followDocuments(ctx) })
 	a.background.Go(func() { a.sweep(ctx) })
 	a.background.Go(func() { a.tellPace(ctx) })
+	a.background.Go(func() { a.web.services.documents.Warm(ctx) })
 	a.units.begin(func(u *unit) {
 		a.background.Go(func() { u.probe(ctx, a.announce) })
 	})

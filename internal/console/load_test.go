@@ -1,14 +1,10 @@
-//go:build unix
-
 package console_test
 
 import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"tieline/internal/alert"
 )
@@ -89,38 +85,4 @@ func (b *bench) patiently(path string) string {
 		}
 	}
 	return b.get(path, http.StatusOK)
-}
-
-// BenchmarkOverview renders the overview of 1,000 connectors and 100,000 links:
-// the first render must take less than 50 ms.
-func BenchmarkOverview(b *testing.B) { benchmarkPage(b, "/") }
-
-// BenchmarkAvailability renders the High availability tab beside as many.
-func BenchmarkAvailability(b *testing.B) { benchmarkPage(b, "/connectors/desk") }
-
-func benchmarkPage(b *testing.B, path string) {
-	t := newBench(b)
-	t.many(1000, 100_000)
-	var size int
-	before := cpuTime()
-	for b.Loop() {
-		w := httptest.NewRecorder()
-		t.mux.ServeHTTP(w, t.request(http.MethodGet, path, nil))
-		if w.Code != http.StatusOK {
-			b.Fatalf("%d: %s", w.Code, w.Body)
-		}
-		size = w.Body.Len()
-	}
-	b.ReportMetric(float64(size), "bytes/page")
-	b.ReportMetric(float64((cpuTime()-before).Microseconds())/float64(b.N)/1000, "cpu-ms/page")
-}
-
-// cpuTime is the processor time of this process: what a page costs, whatever
-// else the machine does.
-func cpuTime() time.Duration {
-	var usage syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
-		return 0
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

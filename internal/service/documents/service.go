@@ -110,6 +110,10 @@ func (s *Service) others(ctx context.Context, except string) ([]*connector.Docum
 	return docs, nil
 }
 
+// Warm reads what the first page of a document would otherwise wait for: the
+// documents of all connectors. Whatever keeps it from it shows at the page.
+func (s *Service) Warm(ctx context.Context) { _, _ = s.others(ctx, "") }
+
 func (s *Service) readAll(ctx context.Context) error {
 	stored, generation, err := s.store.Documents(ctx)
 	if err != nil {
