@@ -89,7 +89,7 @@ func limit() time.Duration {
 	if *long {
 		return 20 * time.Minute
 	}
-	return 4 * time.Minute
+	return 6 * time.Minute
 }
 
 // onPostgres gives the rig a PostgreSQL server of its own and starts the servers.
