@@ -178,7 +178,8 @@ browser() {
 	peers
 	chromium
 	heading 'the console in a browser'
-	go test -count=1 -timeout 8m ./test/browser
+	# Four at once: a test waits for a take-over or a list more than it computes.
+	go test -count=1 -timeout 8m -parallel 4 ./test/browser
 }
 
 # Draws what SQLite shows; the pages are the same on every database.
