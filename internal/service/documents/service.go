@@ -110,9 +110,18 @@ func (s *Service) others(ctx context.Context, except string) ([]*connector.Docum
 	return docs, nil
 }
 
-// Warm reads what the first page of a document would otherwise wait for: the
-// documents of all connectors. Whatever keeps it from it shows at the page.
-func (s *Service) Warm(ctx context.Context) { _, _ = s.others(ctx, "") }
+// warmAfter is how long Warm waits: who opens a page at once has the machine.
+const warmAfter = 5 * time.Second
+
+// Warm reads, a moment later, what the first page of a draft would otherwise wait
+// for: the documents of all connectors. Whatever keeps it from it shows at the page.
+func (s *Service) Warm(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(warmAfter):
+		_, _ = s.others(ctx, "")
+	}
+}
 
 func (s *Service) readAll(ctx context.Context) error {
 	stored, generation, err := s.store.Documents(ctx)

@@ -68,7 +68,10 @@ func (s *Service) Open(ctx context.Context, name string) (State, error) {
 	if state.Draft != nil {
 		state.Text = state.Draft.Text
 	}
-	if state.Doc, state.Problems, err = s.examine(ctx, name, state.Text); err != nil {
+	if state.Draft == nil {
+		// Beside the others it was checked when it was applied, and each of them since.
+		state.Doc, state.Problems = connector.Examine([]byte(state.Text), s.kinds.Check)
+	} else if state.Doc, state.Problems, err = s.examine(ctx, name, state.Text); err != nil {
 		return State{}, err
 	}
 	if len(state.Problems) == 0 {

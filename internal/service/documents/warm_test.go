@@ -3,6 +3,7 @@ package documents_test
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 
 	"tieline/internal/connector"
 	"tieline/internal/fault"
@@ -33,23 +34,37 @@ func (r *reads) Document(_ context.Context, name string, _ int64) (store.StoredD
 	return r.document(name), nil
 }
 
-func (r *reads) LatestDraft(context.Context, string) (store.Draft, error) {
+func (r *reads) LatestDraft(_ context.Context, name string) (store.Draft, error) {
+	if name == "one" {
+		return store.Draft{Connector: name, Revision: 1, Base: 1, Text: r.document(name).Text}, nil
+	}
 	return store.Draft{}, fault.New(fault.NotFound, "there is none")
 }
 
-// TestTheFirstPageFindsTheDocumentsRead: what was read at the start is not read
-// again for a page.
-func TestTheFirstPageFindsTheDocumentsRead(t *testing.T) {
-	check := func(*connector.Document) []fault.Problem { return nil }
-	db := &reads{}
-	s := documents.New(db, documents.Kinds{Check: check, Notes: check})
-	s.Warm(t.Context())
-	for range 2 {
-		if state, err := s.Open(t.Context(), "one"); err != nil || state.Doc == nil || len(state.Problems) != 0 {
-			t.Fatalf("opened %+v: %v", state, err)
+// TestPagesReadOneDocument: what stands beside the others already is shown without
+// them, and a draft with what was read of them a moment after the start.
+func TestPagesReadOneDocument(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		check := func(*connector.Document) []fault.Problem { return nil }
+		db := &reads{}
+		s := documents.New(db, documents.Kinds{Check: check, Notes: check})
+		open := func(name string, want int) {
+			t.Helper()
+			if state, err := s.Open(t.Context(), name); err != nil || state.Doc == nil || len(state.Problems) != 0 {
+				t.Fatalf("opened %+v: %v", state, err)
+			}
+			if db.n != want {
+				t.Errorf("all documents were read %d times, want %d", db.n, want)
+			}
 		}
-	}
-	if db.n != 1 {
-		t.Errorf("all documents were read %d times", db.n)
-	}
+		open("two", 0)
+		s.Warm(t.Context())
+		open("one", 1)
+		open("one", 1)
+		ended, end := context.WithCancel(t.Context())
+		end()
+		s = documents.New(db, documents.Kinds{Check: check, Notes: check})
+		s.Warm(ended)
+		open("two", 1)
+	})
 }
