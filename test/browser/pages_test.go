@@ -165,7 +165,7 @@ func (p *tab) complete() {
 	p.t.Helper()
 	cut := evaluate[[]string](p, `[...document.querySelectorAll("[placeholder]")].filter(e => {
 		const style = getComputedStyle(e), pen = document.createElement("canvas").getContext("2d");
-		pen.font = style.font;
+		pen.font = `+"`${style.fontWeight} ${style.fontSize} ${style.fontFamily}`"+`; // style.font is empty where figures are tabular
 		return e.checkVisibility() && pen.measureText(e.placeholder).width > e.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
 	}).map(e => e.placeholder)`)
 	if len(cut) > 0 {
