@@ -179,7 +179,7 @@ browser() {
 	chromium
 	heading 'the console in a browser'
 	# Four at once: a test waits for a take-over or a list more than it computes.
-	go test -count=1 -timeout 8m -parallel 4 ./test/browser
+	go test -count=1 -timeout 12m -parallel 4 ./test/browser
 }
 
 # Draws what SQLite shows; the pages are the same on every database.
@@ -188,7 +188,7 @@ screenshots() {
 	local dir
 	dir=$(cd "$origin" && realpath -m "$1")
 	heading "screenshots in $dir"
-	go test -count=1 -timeout 8m ./test/browser -run '^TestScreenshots$' -screenshots "$dir"
+	go test -count=1 -timeout 15m ./test/browser -run '^TestScreenshots$' -screenshots "$dir"
 }
 
 soak() {
