@@ -125,7 +125,7 @@ type Limits struct {
 	Concurrency int      `yaml:"concurrency,omitempty"` // requests in flight; default 8, 1-256
 	Rate        float64  `yaml:"rate,omitempty"`        // requests per second; 0 = unlimited
 	Burst       int      `yaml:"burst,omitempty"`       // default max(1, rate)
-	Timeout     Duration `yaml:"timeout,omitempty"`     // of one request; default 10s
+	Timeout     Duration `yaml:"timeout,omitempty"`     // of one request; default 10s. A call of several has 3 times that, and no more than half a window
 	Window      Duration `yaml:"window,omitempty"`      // send window (rule C3); default 30s
 	Settle      Duration `yaml:"settle,omitempty"`      // lengthens the adapter's settle time
 	Attempts    int      `yaml:"attempts,omitempty"`    // before a link is parked; default 20

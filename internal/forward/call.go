@@ -13,7 +13,7 @@ import (
 // call makes one call of an adapter. Once started it goes on when the term ends:
 // the remote may carry it out anyway, and its answer is worth having (rule C5).
 func (t *tenure) call(ctx context.Context, gear *equipment, s Situation, st Step) (a Answer) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), gear.timeout)
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), gear.timeout, remote.CallTime(gear.timeout))
 	defer cancel()
 	ctx, visit := remote.WithVisit(ctx)
 	defer func() { a.At = safe(visit.Endpoint()) }()

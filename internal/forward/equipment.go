@@ -12,6 +12,10 @@ import (
 	"tieline/internal/source"
 )
 
+// requestsInCall is how often the limit of one request a call may last: an adapter
+// reads, writes and reads back, and a remote that is merely slow must get through.
+const requestsInCall = 3
+
 // equipment is a Setup made ready: the abilities found, the limits worked out.
 type equipment struct {
 	*Setup
@@ -22,7 +26,7 @@ type equipment struct {
 	noter    remote.Noter
 	limits   connector.Limits
 	limiter  *rate.Limiter
-	timeout  time.Duration // of one call
+	timeout  time.Duration // of one call, of however many requests
 	window   time.Duration // rule C3
 	settle   time.Duration // rule C6
 }
@@ -48,7 +52,7 @@ func equip(s *Setup, t ha.Term) *equipment {
 		e.limiter = rate.NewLimiter(rate.Limit(r), max(e.limits.Burst, 1))
 	}
 	e.window = sendWindow(e.limits, t)
-	e.timeout = min(orElse(time.Duration(e.limits.Timeout), 10*time.Second), e.window/2)
+	e.timeout = min(requestsInCall*orElse(time.Duration(e.limits.Timeout), 10*time.Second), e.window/2)
 	e.settle = max(traits.Settle, time.Duration(e.limits.Settle), t.Settings.Settle)
 	return e
 }

@@ -21,7 +21,7 @@ const (
 	desk   = "desk"           // the connector of all tests
 	window = 30 * time.Second // its send window
 	settle = 5 * time.Second  // its settle time
-	call   = 2 * time.Second  // deadline of one call
+	call   = 6 * time.Second  // deadline of one call: thrice that of a request
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -272,12 +272,26 @@ func (c *Client) broken(ctx context.Context, endpoint *url.URL, r Request, left 
 	f := &Failure{Class: Retry, Shared: !canceled, Err: c.scrub.error(err)}
 	if left {
 		f.Class = unanswered(r.Write)
+		var whole CallTime
+		if errors.As(context.Cause(ctx), &whole) {
+			f.Msg = fmt.Sprintf("%s: %s was too slow: %s", r.What, Label(endpoint), whole.Error())
+			return f
+		}
 		f.Msg = fmt.Sprintf("%s: %s did not answer: %s", r.What, Label(endpoint), cause(err))
 		return f
 	}
 	f.Connect = !canceled
 	f.Msg = fmt.Sprintf("%s: %s cannot be connected to: %s", r.What, Label(endpoint), cause(err))
 	return f
+}
+
+// CallTime is why a call ended whose requests together took longer than it may
+// last, though each by itself may have been answered in time. It is the cause of
+// the context of a call.
+type CallTime time.Duration
+
+func (c CallTime) Error() string {
+	return fmt.Sprintf("the requests of one call took more than %s together; where the remote is that slow, lengthen limits.window", time.Duration(c))
 }
 
 // cause says in a word or two why a connection failed.

@@ -42,6 +42,23 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 
 var write = Request{Method: http.MethodPost, Path: "/x", Body: []byte("body"), Write: true, What: "write"}
 
+// A remote that answers each request of a call, but all of them too slowly, is not
+// said to be silent: other limits are to be changed then.
+func TestACallThatTookTooLongAsAWhole(t *testing.T) {
+	gone := make(chan struct{})
+	c := newClient(t, ClientOptions{}, Settings{Timeout: time.Minute}, serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		<-gone
+	}))
+	defer close(gone)
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, CallTime(50*time.Millisecond))
+	defer cancel()
+	_, err := c.Do(ctx, write)
+	if f := AsFailure(err); f.Class != Unknown || !strings.Contains(f.Msg, "limits.window") || strings.Contains(f.Msg, "did not answer") {
+		t.Errorf("%+v", f)
+	}
+}
+
 // A connection that was made but is not usable yet (TLS never answers) has
 // carried nothing: the request certainly did not leave.
 func TestNothingLeftBeforeTLS(t *testing.T) {
