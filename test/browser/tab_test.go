@@ -100,7 +100,7 @@ func (p *tab) expected(e *log.Entry) bool {
 	if e.Source != log.EntrySourceNetwork {
 		return false
 	}
-	return e.URL == "" || !strings.Contains(e.URL, "/assets/")
+	return e.URL == "" || !strings.Contains(e.URL, "/assets/") || strings.Contains(e.Text, "net::ERR_CONNECTION_")
 }
 
 func (p *tab) do(steps ...chromedp.Action[chromedp.Void]) {
