@@ -40,7 +40,8 @@ type Process struct {
 	suspended time.Duration // how long its monotonic clock stood still so far
 	counts    map[string]uint64
 	conns     map[*conn]bool
-	cutOff    bool // its last probe could not connect to the desk
+	cutOff    bool                     // its last probe could not connect to the desk
+	late      map[string]time.Duration // kinds of call whose next request the network keeps for so long
 	runner    *ha.Runner
 	forwarder *forward.Forwarder
 }
@@ -183,11 +184,30 @@ func (p *Process) trip(kind, about string) trip {
 	if r.hit(0.02) {
 		t.there += r.between(0, 150*time.Millisecond)
 	}
+	t.there += p.delay(kind)
 	loss := p.w.lossRate()
 	t.reqLost, t.ansLost = r.hit(loss), r.hit(loss)
 	t.patience = r.between(200*time.Millisecond, 8*time.Second)
 	p.w.trace.fate(p, kind, about, t)
 	return t
+}
+
+// delay is how much longer than usual the network keeps this request: only a
+// scene asks for that, of one request.
+func (p *Process) delay(kind string) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d := p.late[kind]
+	delete(p.late, kind)
+	return d
+}
+
+// keep makes the network deliver the process's next request of a kind so much
+// later. The process waits for its answer as long as its code lets it.
+func (p *Process) keep(kind string, d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.late = map[string]time.Duration{kind: d}
 }
 
 // reply is what a request came to.
