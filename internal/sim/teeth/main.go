@@ -5,15 +5,17 @@
 //	go run ./internal/sim/teeth -only C4,L8     # some, with every check that notices: -all
 //	go run ./internal/sim/teeth -quick          # a handful, in less than a minute
 //	go run ./internal/sim/teeth -results FILE   # keep what is done: an interrupted run goes on
-//	go run ./internal/sim/teeth -table FILE     # write the table for people: TABLE.md
+//	go run ./internal/sim/teeth -table FILE     # bring the table for people up to date: TABLE.md
 //
 // A mutation is compiled into the tests through an overlay; the tree itself is
 // never touched. For each, the unit tests of the package are run, and then the
 // availability scenes and the seeded schedules, until one of those has noticed;
 // where nothing has, many more schedules and the complete exploration. For a
-// mutation of SQL it is the conformance suites, on SQLite. Each check is bounded. A mutation that nothing notices makes the command
-// fail, unless the table says why nothing can; and so does one whose text is not
-// found exactly once.
+// mutation of SQL it is the conformance suites, on SQLite; where only two
+// contenders can tell, on PostgreSQL, of which a server is started unless
+// TIELINE_TEST_POSTGRES_URL names one. Each check is bounded. A mutation that
+// nothing notices makes the command fail, and so does one whose text is not found
+// exactly once.
 package main
 
 import (
@@ -34,10 +36,10 @@ func main() {
 	flag.BoolVar(&o.all, "all", false, "run every check, also after one has noticed")
 	flag.BoolVar(&o.units, "units", false, "run only the unit tests of the package that is broken, where it has some")
 	flag.BoolVar(&o.quick, "quick", false, "try only a handful, one of each kind")
-	flag.BoolVar(&o.check, "check", false, "only look whether every mutation still applies")
+	flag.BoolVar(&o.check, "check", false, "only look whether every mutation still applies, and TABLE.md tells what notices each")
 	flag.BoolVar(&o.verbose, "v", false, "show what the failing checks say")
 	flag.StringVar(&o.results, "results", "", "file for results as they come; what it has of this source is not tried again")
-	flag.StringVar(&o.document, "table", "", "file to write the whole table to, as Markdown")
+	flag.StringVar(&o.document, "table", "", "file to write the table to, as Markdown; rows that were not tried stay as they are there")
 	flag.BoolVar(&o.known, "known", false, "try nothing: tell what -results has, and what is missing there")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -61,8 +63,10 @@ type options struct {
 	document  string
 	known     bool
 
-	root string // of the module
-	work string // for overlays and test programs
+	root   string // of the module
+	work   string // for overlays and test programs
+	at     string // commit and day, as the table has them
+	server string // URL of the PostgreSQL server that was started; "" = none was
 }
 
 func (o *options) run(ctx context.Context) error {
@@ -75,8 +79,15 @@ func (o *options) run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(o.work)
+	defer o.stopServer()
 	chosen := o.chosen()
-	if err := o.applicable(chosen); err != nil || o.check {
+	if err := o.applicable(chosen); err != nil {
+		return err
+	}
+	if o.check {
+		return o.tableIsWhole()
+	}
+	if o.at, err = o.commit(ctx); err != nil {
 		return err
 	}
 	return o.try(ctx, chosen)
@@ -105,12 +116,11 @@ func (o *options) try(ctx context.Context, chosen []mutation) error {
 				return fmt.Errorf("%s, %s: %w", m.rule, m.broken, err)
 			}
 		}
-		r.Excuse = m.excuse
 		fmt.Println(r)
 		rows = append(rows, r)
 	}
 	if o.document != "" {
-		if err := o.write(ctx, rows); err != nil {
+		if err := o.write(rows); err != nil {
 			return err
 		}
 	}
@@ -170,7 +180,7 @@ func (o *options) sound(ctx context.Context, known *known, c check) error {
 // noticed tries a mutation and returns which checks notice it.
 func (o *options) noticed(ctx context.Context, known *known, m mutation) (row, error) {
 	began := time.Now()
-	out := row{Rule: m.rule, Broken: m.broken, Excuse: m.excuse}
+	out := row{Rule: m.rule, Broken: m.broken, At: o.at}
 	files, err := o.mutate(m)
 	if err != nil {
 		return out, err

@@ -12,8 +12,7 @@ type mutation struct {
 	rule   string
 	broken string
 	edits  []edit
-	by     string // tests of the edited package that must notice, as a pattern; "" = any check will do
-	excuse string // why nothing can notice, and why the line is there all the same; "" = it must be noticed
+	by     string // tests that must notice, as a pattern: of the edited package, or of the suite on PostgreSQL; "" = any check will do
 	quick  bool   // one of the few that -quick tries
 }
 
@@ -21,12 +20,13 @@ type mutation struct {
 type edit struct{ file, old, new string }
 
 const (
-	haDir      = "internal/ha/"
-	alertDir   = "internal/alert/"
-	forwardDir = "internal/forward/"
-	simDir     = "internal/sim/"
-	storeDir   = "internal/store/"
-	sqliteDir  = "internal/store/sqlite/"
+	haDir       = "internal/ha/"
+	alertDir    = "internal/alert/"
+	forwardDir  = "internal/forward/"
+	simDir      = "internal/sim/"
+	storeDir    = "internal/store/"
+	sqliteDir   = "internal/store/sqlite/"
+	postgresDir = "internal/store/postgres/"
 )
 
 // mutations break each rule, in the order of the rules.
@@ -59,6 +59,8 @@ func (m mutation) checks(o *options) []check {
 	switch {
 	case o.units && len(out) > 0:
 		return out
+	case m.touches(postgresDir):
+		return append(out, contenders(m.by))
 	case m.touches(storeDir):
 		return append(out, storeChecks(m.rule[0] == 'L')...)
 	}
@@ -121,6 +123,14 @@ func storeChecks(leases bool) []check {
 		return []check{rows, admin, links, all}
 	}
 	return []check{links, rows, admin, all}
+}
+
+// contenders is one test of the conformance suite, of those in which several
+// sessions claim the same links or that say what a claim leaves alone, on a
+// PostgreSQL server.
+func contenders(test string) check {
+	return check{name: "storetest on PostgreSQL", pkg: path.Clean(postgresDir), decisive: true, postgres: true,
+		run: "^TestConformance$/^(contention|claim)$/^" + test + "$"}
 }
 
 // timing changes one of ha's waits.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -21,7 +19,7 @@ type row struct {
 	Rule    string  `json:"rule"`
 	Broken  string  `json:"broken"`
 	By      []catch `json:"by"`
-	Excuse  string  `json:"excuse,omitempty"`
+	At      string  `json:"at"` // commit and day, as the table has them
 	Seconds float64 `json:"seconds"`
 	Source  string  `json:"source"` // digest of what was tried
 	untried bool
@@ -41,25 +39,20 @@ func (r row) verdict() string {
 	}
 	switch {
 	case r.untried:
-		return "not tried yet"
+		return notTried
 	case len(out) > 0:
 		return strings.Join(out, "; ")
-	case r.Excuse != "":
-		return "not caught: " + r.Excuse
 	}
-	return "NOT CAUGHT"
+	return notCaught
 }
 
-func (r row) missed() bool { return !r.untried && len(r.By) == 0 && r.Excuse == "" }
+// What the table says of a row that nothing noticed, and of one not tried.
+const (
+	notCaught = "NOT CAUGHT"
+	notTried  = "not tried yet"
+)
 
-func missed(rows []row) (n int) {
-	for _, r := range rows {
-		if r.missed() {
-			n++
-		}
-	}
-	return n
-}
+func (r row) missed() bool { return !r.untried && len(r.By) == 0 }
 
 func (r row) String() string {
 	return fmt.Sprintf("%-3s  %s\n       %s", r.Rule, r.Broken, r.verdict())
@@ -68,19 +61,17 @@ func (r row) String() string {
 // sum prints the summary; the error names what was not caught.
 func sum(rows []row, took time.Duration) error {
 	var missed []string
-	excused, untried := 0, 0
+	untried := 0
 	for _, r := range rows {
 		switch {
 		case r.untried:
 			untried++
 		case r.missed():
 			missed = append(missed, r.Rule+": "+r.Broken)
-		case len(r.By) == 0:
-			excused++
 		}
 	}
-	fmt.Printf("\n%d mutations: %d caught, %d excused with a reason, %d not caught, %d not tried (%s)\n",
-		len(rows), len(rows)-excused-len(missed)-untried, excused, len(missed), untried, took.Round(time.Second))
+	fmt.Printf("\n%d mutations: %d caught, %d not caught, %d not tried (%s)\n",
+		len(rows), len(rows)-len(missed)-untried, len(missed), untried, took.Round(time.Second))
 	if len(missed) > 0 {
 		return fmt.Errorf("not caught:\n  %s", strings.Join(missed, "\n  "))
 	}
@@ -165,34 +156,4 @@ func (o *options) digest() (string, error) {
 		return err
 	})
 	return hex.EncodeToString(sum.Sum(nil)[:8]), err
-}
-
-// write writes the table for people.
-func (o *options) write(ctx context.Context, rows []row) error {
-	var out strings.Builder
-	commit, err := exec.CommandContext(ctx, "git", "-C", o.root, "rev-parse", "--short", "HEAD").Output()
-	if err != nil {
-		commit = []byte("a copy")
-	}
-	seconds, excused, untried := 0.0, 0, 0
-	for _, r := range rows {
-		seconds += r.Seconds
-		if r.untried {
-			untried++
-		}
-		if len(r.By) == 0 && r.Excuse != "" {
-			excused++
-		}
-	}
-	fmt.Fprintf(&out, "# Each rule removed in turn\n\nGenerated on %s at %s by\n\n    nice -n 15 go run ./internal/sim/teeth -table internal/sim/teeth/TABLE.md\n\n",
-		time.Now().UTC().Format(time.DateOnly), strings.TrimSpace(string(commit)))
-	fmt.Fprintf(&out, "%d mutations in %s: %d were noticed, %d are excused with a reason, %d were not tried yet. For each, the tests of the\n"+
-		"edited package are run first (in brackets: how long until they failed, and the last test that did), then the\n"+
-		"simulation or, for SQL, the conformance suites, until one of those notices (in brackets: after how many\n"+
-		"schedules, how long, and the invariant or test).\n\n| rule | what is broken | what notices |\n|---|---|---|\n",
-		len(rows), time.Duration(seconds*float64(time.Second)).Round(time.Minute), len(rows)-excused-untried-missed(rows), excused, untried)
-	for _, r := range rows {
-		fmt.Fprintf(&out, "| %s | %s | %s |\n", r.Rule, r.Broken, strings.ReplaceAll(r.verdict(), "|", "\\|"))
-	}
-	return os.WriteFile(o.document, []byte(out.String()), 0o644)
 }

@@ -24,6 +24,7 @@ type check struct {
 	must     bool // it must notice; that another one does is not enough
 	decisive bool // having noticed, no further check is tried (without -all)
 	last     bool // tried only when nothing has noticed so far (or with -all)
+	postgres bool // it needs a PostgreSQL server
 }
 
 func (c check) key() string { return strings.Join(append([]string{c.pkg, c.run}, c.flags...), " ") }
@@ -94,6 +95,10 @@ func (o *options) runCheck(ctx context.Context, c check, overlay string) result 
 	if err != nil {
 		return result{broken: err.Error()}
 	}
+	environment, err := o.environment(ctx, c)
+	if err != nil {
+		return result{broken: err.Error()}
+	}
 	began := time.Now()
 	limit := checkLimit
 	if !c.decisive {
@@ -104,6 +109,7 @@ func (o *options) runCheck(ctx context.Context, c check, overlay string) result 
 	flags := append([]string{"-test.run", c.run, "-test.v", "-test.failfast", "-test.timeout", (limit - 5*time.Second).String()}, c.flags...)
 	run := exec.CommandContext(ctx, program, flags...)
 	run.Dir = filepath.Join(o.root, c.pkg)
+	run.Env = environment
 	var out bytes.Buffer
 	run.Stdout, run.Stderr = &out, &out
 	err = run.Run()
@@ -131,7 +137,7 @@ func (o *options) program(ctx context.Context, pkg, overlay string) (string, err
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	args := []string{"test", "-c", "-o", path}
+	args := []string{"test", "-c", "-ldflags=-s -w", "-o", path} // linking is most of what it costs
 	if overlay != "" {
 		args = append(args, "-overlay", overlay)
 	}

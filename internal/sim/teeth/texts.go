@@ -1,7 +1,9 @@
 package main
 
 // The statements that keep the rules, on the engine that needs no server. What
-// they do is the same on every engine, and held there by the same suites.
+// they do is the same on every engine, and held there by the same suites. SQLite
+// runs one write at a time: what only two contenders can show is broken in
+// PostgreSQL's statement.
 
 // claimTexts break rules C1 to C9 in SQL.
 var claimTexts = []mutation{
@@ -14,11 +16,16 @@ var claimTexts = []mutation{
 		{sqliteDir + "claim.go", "due_at <= (SELECT now FROM clock) AND claim_id IS NULL", "due_at <= (SELECT now FROM clock)"},
 		{sqliteDir + "claim.go", "AND due_at IS NOT NULL AND claim_id IS NULL AND parked", "AND due_at IS NOT NULL AND parked"},
 		{sqliteDir + "claim.go", "claim_epoch = $2, due_at = NULL", "claim_epoch = $2"}}},
-	{rule: "C1", broken: "the condition is not repeated on the row that is updated (SQL)",
-		excuse: "SQLite runs one write at a time, so what the sub-select found holds for the row that is updated; the text is the same " +
-			"on every engine, and PostgreSQL under READ COMMITTED gave rows to two sessions without it",
-		edits: []edit{{sqliteDir + "claim.go",
-			"  AND connector = $1 AND due_at IS NOT NULL AND claim_id IS NULL AND parked = '' AND skipped = ''\n", "  AND connector = $1\n"}}},
+	{rule: "C1", broken: "the condition is not repeated on the row that is updated (SQL)", edits: []edit{{sqliteDir + "claim.go",
+		"  AND connector = $1 AND due_at IS NOT NULL AND claim_id IS NULL AND parked = '' AND skipped = ''\n", "  AND connector = $1\n"}}},
+	{rule: "C1", broken: "the condition is not repeated on the row that is updated (PostgreSQL)", by: "the_row_itself_must_be_due", edits: []edit{{postgresDir + "claim.go",
+		"  AND connector = $1 AND due_at IS NOT NULL AND claim_id IS NULL AND parked = '' AND skipped = ''\n", "  AND connector = $1\n"}}},
+	{rule: "C1", broken: "a sub-select alone says which rows are claimed (PostgreSQL)", by: "every_link_is_claimed_once", edits: []edit{
+		{postgresDir + "claim.go", "WHERE ctid = ANY (ARRAY(\n\tSELECT ctid FROM link", "WHERE (alert_id, side) IN (\n\tSELECT alert_id, side FROM link"},
+		{postgresDir + "claim.go", "ORDER BY due_at LIMIT $6 FOR UPDATE SKIP LOCKED))", "ORDER BY due_at LIMIT $6)"},
+		{postgresDir + "claim.go", "  AND connector = $1 AND due_at IS NOT NULL AND claim_id IS NULL AND parked = '' AND skipped = ''\n", "  AND connector = $1\n"}}},
+	{rule: "C1", broken: "a claim waits for a contender that is frozen (PostgreSQL)", by: "a_frozen_contender", edits: []edit{{postgresDir + "claim.go",
+		"FOR UPDATE SKIP LOCKED", "FOR UPDATE"}}},
 	{rule: "C4", broken: "claims of the present term are expired too (SQL)", edits: []edit{{storeDir + "claim.go",
 		"AND (claim_epoch < $2 OR", "AND (claim_epoch <= $2 OR"}}},
 	{rule: "C4", broken: "a deposed term may expire claims (SQL)", edits: []edit{{storeDir + "claim.go",
