@@ -70,6 +70,25 @@ func raceClaims(t *testing.T, fresh Fresh) {
 	}
 }
 
+// claimRowItself claims links that the column which claims are looked for by
+// calls due, and the row itself does not: the claim's whole condition stands on the
+// row that is updated (rule C1), whatever the candidates were chosen by.
+func claimRowItself(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	term := f.term(tickets, "alpha")
+	ids := f.raise(4, tickets)
+	for i, change := range []string{"parked = 'refused'", "skipped = 'not wanted'", "stage = 'settled', delivered = wanted"} {
+		f.exec("UPDATE link SET "+change+" WHERE alert_id = $1", ids[i])
+		if l := f.link(ids[i], tickets, alert.Remote); l.DueAt.IsZero() || l.Due() {
+			t.Fatalf("%s: not a link that only its column calls due: %+v", change, l)
+		}
+	}
+	_, works := f.claim(f.db, term, 10)
+	if len(works) != 1 || works[0].Alert.ID != ids[3] {
+		t.Errorf("claimed %d links, of which one is due: %+v", len(works), works)
+	}
+}
+
 // raceAccept raises the same problems from several processes at once.
 func raceAccept(t *testing.T, fresh Fresh) {
 	f := setup(t, fresh)
