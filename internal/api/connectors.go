@@ -43,7 +43,7 @@ type Work struct {
 	Due       int64   `json:"due"`
 	InFlight  int64   `json:"in_flight"`
 	Parked    int64   `json:"parked"`
-	OldestDue float64 `json:"oldest_due_seconds" doc:"0 = nothing is due"`
+	OldestDue float64 `json:"oldest_due_seconds" doc:"since the oldest due change was accepted, also where its tries fail; 0 = nothing is due"`
 	PerMinute int64   `json:"delivered_last_minute"`
 }
 

@@ -23,7 +23,8 @@ func newStatus(c *command) *cobra.Command {
 last heartbeat (by the database's clock), epoch, program version, the document version a
 server runs, and the backlog. REMARK says, as of the last heartbeat, why a server cannot
 run the document, what its probe of the remote system met, that its breaker is open, or
-that the database keeps no presence for it.
+that the database keeps no presence for it. "Oldest due" is how long the oldest alert has
+been waiting to be sent, also where its tries fail.
 
 When every server is off, the last Active is shown as Active until its lease has run
 out; the age of its heartbeat stands beside it.`,

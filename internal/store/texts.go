@@ -36,7 +36,7 @@ func newTexts(e *engine.Engine) texts {
 		addLease:      one("add lease", addLeaseText),
 		saveConnector: one("save connector", saveConnectorText),
 		saveLease:     one("save lease", saveLeaseText),
-		backlog:       one("backlog", backlogText),
+		backlog:       one("backlog", backlogText(e)),
 		busy:          one("busy connectors", ""),
 		parkedLinks:   one("parked links", parkedLinksText),
 		isParked:      one("is parked", isParkedText),

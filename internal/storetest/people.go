@@ -27,6 +27,7 @@ var people = map[string]func(*testing.T, Fresh){
 	"people/retry":                   peopleRetry,
 	"people/retry everything parked": peopleRetryAll,
 	"people/backlog":                 peopleBacklog,
+	"people/how long it waits":       peopleOldest,
 }
 
 func absentClosed(t *testing.T, fresh Fresh) {
@@ -271,11 +272,47 @@ func peopleBacklog(t *testing.T, fresh Fresh) {
 	ids := f.raise(6, tickets)
 	f.claim(f.db, term, 2)
 	f.exec("UPDATE link SET parked = 'x', due_at = NULL WHERE alert_id = (SELECT alert_id FROM link WHERE due_at IS NOT NULL ORDER BY alert_id LIMIT 1)")
-	f.exec("UPDATE link SET due_at = due_at - 60000000 WHERE due_at IS NOT NULL")
+	f.exec("UPDATE link SET due_at = due_at - 60000000, created_at = created_at - 60000000 WHERE due_at IS NOT NULL")
 	f.raise(1, files)
 	b := must(f.db.Backlog(t.Context()))(t)
 	got := b[tickets]
 	if got.Due != 3 || got.Claimed != 2 || got.Parked != 1 || got.OldestDue < time.Minute || len(b) != 2 || b[files].Due != 1 {
 		t.Errorf("backlog %+v of %d alerts", b, len(ids))
 	}
+}
+
+// peopleOldest: what fails is as old as what it has to tell, wherever back-off put it.
+func peopleOldest(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	id := f.raise(1, tickets)[0]
+	oldest := func(when string, minutes int) {
+		t.Helper()
+		got := must(f.db.Backlog(t.Context()))(t)[tickets].OldestDue
+		if want := time.Duration(minutes) * time.Minute; got < want || got > want+3*time.Minute {
+			t.Errorf("%s: the oldest has waited for %s, want %s", when, got, want)
+		}
+	}
+	set := func(columns string) { t.Helper(); f.exec("UPDATE link SET "+columns+" WHERE alert_id = $1", id) }
+	oldest("just accepted", 0)
+	set("created_at = created_at - 900000000, attempts = 4, failure = '503', due_at = due_at + 1200000000")
+	oldest("in back-off", 15)
+	set("attempts = 0")
+	oldest("after a failure that is the remote's", 15)
+	f.raise(60, tickets)
+	oldest("behind others", 15)
+	f.exec("UPDATE link SET due_at = NULL WHERE alert_id <> $1", id)
+	set("due_at = NULL, claim_id = 'e0000000-0000-4000-8000-000000000000'")
+	oldest("being tried again", 15)
+	set("failure = ''")
+	oldest("being tried for the first time", 0)
+
+	set("claim_id = NULL, stage = 'settled', ticket = '7', delivered = 1, delivered_at = created_at - 3600000000")
+	for _, text := range []string{"disk fuller", "disk overflowing"} {
+		f.accept(to(tickets), observe("key-"+time.Duration(1).String(), alert.Open, text))
+		f.exec("UPDATE timeline SET at = at - 1200000000 WHERE alert_id = $1", id)
+	}
+	set("attempts = 1, failure = '503', due_at = due_at + 1200000000")
+	oldest("of two changes, the later 20 minutes ago", 40)
+	set("attempts = 0, failure = '', not_before = due_at")
+	oldest("held back on purpose", 0)
 }

@@ -39,7 +39,7 @@ const (
 	Late         Topic = "Alerts"
 )
 
-// LateAfter is how old the oldest due alert may be before somebody should look:
+// LateAfter is how long the oldest due alert may have been waiting before somebody should look:
 // longer than a usual back-off between two tries.
 const LateAfter = 10 * time.Minute
 

@@ -40,7 +40,7 @@ type Work struct {
 	Due       int64 // waiting, also for back-off
 	InFlight  int64 // claimed
 	Parked    int64
-	OldestDue time.Duration // how long the first in line has been waiting
+	OldestDue time.Duration // how long the oldest has been waiting, also where its tries fail (store.Backlog)
 	PerMinute int64         // tickets written in the last minute
 }
 
