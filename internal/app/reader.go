@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"tieline/internal/forward"
 	"tieline/internal/ha"
 	"tieline/internal/metrics"
 )
@@ -17,10 +18,13 @@ func (r *reader) Connectors() []metrics.Connector {
 	var all []metrics.Connector
 	for _, u := range a.units.all() {
 		s, _ := a.standing(u.name)
-		all = append(all, metrics.Connector{Name: u.name, State: string(s.State), Epoch: s.Epoch, Version: s.Document})
+		all = append(all, metrics.Connector{Name: u.name, State: string(s.State), Epoch: s.Epoch, Version: s.Document, Breaker: breakerLevels[u.forwarder.BreakerState()]})
 	}
 	return all
 }
+
+// breakerLevels are the states of a breaker as a number that grows with the harm.
+var breakerLevels = map[forward.BreakerState]int{forward.BreakerClosed: 0, forward.BreakerHalf: 1, forward.BreakerOpen: 2}
 
 // HeartbeatAge implements metrics.Reader: since the last confirmed one, or since the start.
 func (r *reader) HeartbeatAge() time.Duration {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -72,11 +73,17 @@ func (u *unit) report() ha.Report {
 	r := ha.Report{Connector: u.name, Eligible: u.setup != nil, Reaches: u.reach.ok || !u.reach.known, Reason: u.problem}
 	if r.Eligible {
 		r.Runs, r.Reason = u.version, u.reach.reason
-		if r.Reason == "" && u.forwarder.BreakerState() != forward.BreakerClosed {
-			r.Reason = "the remote's breaker is open: its calls fail; one alert at a time tries it"
+		if since := u.forwarder.BreakerSince(); !since.IsZero() {
+			r.Reason = strings.TrimPrefix(r.Reason+"; "+breakerOpen(since), "; ")
 		}
 	}
 	return r
+}
+
+// breakerOpen says that the remote's breaker is not closed, and since when.
+func breakerOpen(since time.Time) string {
+	return fmt.Sprintf("the remote's breaker is open since %s (by its server's clock): calls fail, and one alert is tried per opening",
+		since.UTC().Format("15:04:05Z"))
 }
 
 // adapter returns the remote that is at work, nil when none is.

@@ -71,7 +71,7 @@ func TestAnOpenBreakerIsReported(t *testing.T) {
 		}
 		return g.Members[0].Reason
 	}
-	eventually(t, "the breaker is reported", func() bool { return strings.Contains(reason(), "breaker is open") })
+	eventually(t, "the breaker is reported", func() bool { return strings.Contains(reason(), "breaker is open since ") })
 	d.Always(nil)
 	eventually(t, "its recovery is reported", func() bool { return reason() == "" })
 }

@@ -28,6 +28,7 @@ type breaker struct {
 	changed func(BreakerState)
 	failed  int           // in a row
 	open    bool          // tripped and not yet recovered
+	tripped time.Time     // when it did
 	until   time.Time     // nothing before; set when tripped, and by Retry-After
 	length  time.Duration // of the next opening
 	probing bool          // the one link of the half-open state is under way
@@ -107,9 +108,19 @@ func (b *breaker) fail(after time.Duration) {
 	}
 	b.length = min(2*b.length, openAtMost)
 	if !b.open {
-		b.open = true
+		b.open, b.tripped = true, now
 		b.changed(BreakerOpen)
 	}
+}
+
+// since returns when the breaker tripped; zero = it is closed.
+func (b *breaker) since() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.open {
+		return time.Time{}
+	}
+	return b.tripped
 }
 
 func (b *breaker) state() BreakerState {

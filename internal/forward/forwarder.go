@@ -169,6 +169,15 @@ func (f *Forwarder) BreakerState() BreakerState {
 	return BreakerClosed
 }
 
+// BreakerSince is when the remote's breaker tripped, by this machine's clock; zero
+// while it is closed.
+func (f *Forwarder) BreakerSince() time.Time {
+	if t := f.tenure(); t != nil {
+		return t.breaker.since()
+	}
+	return time.Time{}
+}
+
 // Reconcile compares both sides now, by the remote's listing. It sends nothing:
 // links in doubt are marked and worked as usual. Only the Active can.
 func (f *Forwarder) Reconcile(ctx context.Context) (Report, error) {

@@ -97,6 +97,7 @@ type Connector struct {
 	State   string // "Active", "Passive", "Offline" of this server
 	Epoch   int64
 	Version int64 // of the document this server runs
+	Breaker int   // the remote's: 0 closed, 1 half-open, 2 open
 }
 
 // Backlog is what remains to be done for one connector.
@@ -116,11 +117,12 @@ var (
 	descState     = desc("tieline_state", "1 for the state this server is in.", "connector", "state")
 	descEpoch     = desc("tieline_epoch", "Epoch of the lease, as this server last read it.", "connector")
 	descVersion   = desc("tieline_document_version", "Version of the document this server runs.", "connector")
+	descBreaker   = desc("tieline_breaker", "The remote's breaker as the Active has it: 0 closed, 1 half-open (one link is tried), 2 open. 0 where this server is not Active.", "connector")
 	descHeartbeat = desc("tieline_heartbeat_age_seconds", "Since this server's last confirmed heartbeat.")
 	descDue       = desc("tieline_links_due", "Links with something to send, not claimed.", "connector")
 	descFlight    = desc("tieline_links_in_flight", "Links claimed for sending.", "connector")
 	descParked    = desc("tieline_links_parked", "Links that need a person.", "connector")
-	descOldest    = desc("tieline_oldest_due_seconds", "How long the oldest due link has been due.", "connector")
+	descOldest    = desc("tieline_oldest_due_seconds", "Since the oldest change was accepted that is due to be sent, also where tries of it fail; 0 = nothing is. It is looked for among the first and the last 50 due links.", "connector")
 	descUp        = desc("tieline_database_up", "1 when the database answered this scrape.")
 )
 
@@ -134,7 +136,7 @@ func Observe(r prometheus.Registerer, from Reader) { r.MustRegister(collector{fr
 type collector struct{ from Reader }
 
 func (collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descState, descEpoch, descVersion, descHeartbeat, descDue, descFlight, descParked, descOldest, descUp} {
+	for _, d := range []*prometheus.Desc{descState, descEpoch, descVersion, descBreaker, descHeartbeat, descDue, descFlight, descParked, descOldest, descUp} {
 		ch <- d
 	}
 }
@@ -149,6 +151,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		}
 		gauge(descEpoch, float64(k.Epoch), k.Name)
 		gauge(descVersion, float64(k.Version), k.Name)
+		gauge(descBreaker, float64(k.Breaker), k.Name)
 	}
 	gauge(descHeartbeat, c.from.HeartbeatAge().Seconds())
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)

@@ -17,7 +17,7 @@ import (
 type reading struct{ err error }
 
 func (reading) Connectors() []Connector {
-	return []Connector{{Name: "desk", State: "Active", Epoch: 7, Version: 3}}
+	return []Connector{{Name: "desk", State: "Active", Epoch: 7, Version: 3, Breaker: 2}}
 }
 func (reading) HeartbeatAge() time.Duration { return 1500 * time.Millisecond }
 func (r reading) Backlog(context.Context) (map[string]Backlog, error) {
@@ -55,6 +55,7 @@ func TestReadAtScrape(t *testing.T) {
 		`tieline_state{connector="desk",state="Offline"} 0`,
 		`tieline_epoch{connector="desk"} 7`,
 		`tieline_document_version{connector="desk"} 3`,
+		`tieline_breaker{connector="desk"} 2`,
 		`tieline_heartbeat_age_seconds 1.5`,
 		`tieline_links_due{connector="desk"} 5`,
 		`tieline_links_in_flight{connector="desk"} 2`,

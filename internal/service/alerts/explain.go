@@ -105,6 +105,9 @@ func reason(l store.LinkDetail, a Answer, c circumstances) string {
 	case Stuck:
 		return "no server is Active for " + l.Connector
 	case Due:
+		if c.remark(l.Connector) != "" {
+			return "calls to the remote system fail; " + c.active(l.Connector) + " will send it once they succeed"
+		}
 		return c.active(l.Connector) + " will send it in turn"
 	}
 	if l.Failure != "" {
@@ -239,7 +242,7 @@ func explainWait(l store.LinkDetail, c circumstances) Answer {
 	}
 	if l.Attempts > 0 && l.DueAt.After(c.now) {
 		return Answer{Standing: Waiting, Next: l.DueAt, Then: tries(l.Attempts) + " failed.", Text: fmt.Sprintf("%s failed; the next is in %s. The last failure: %s.",
-			tries(l.Attempts), ago(l.DueAt.Sub(c.now)), sentence(l.Failure))}
+			tries(l.Attempts), ago(l.DueAt.Sub(c.now)), sentence(l.Failure)) + explainRemote(l.Connector, c)}
 	}
 	active := c.active(l.Connector)
 	switch {
@@ -268,19 +271,45 @@ func explainHeld(l store.LinkDetail, c circumstances) string {
 	if l.Failure == "" {
 		return fmt.Sprintf("It is held back for another %s.", ago(wait))
 	}
-	return fmt.Sprintf("It is tried again in %s. The last failure: %s.", ago(wait), sentence(l.Failure))
+	return fmt.Sprintf("It is tried again in %s. The last failure: %s.", ago(wait), sentence(l.Failure)) + explainRemote(l.Connector, c)
 }
 
 // explainTurn says when a link that only waits for its turn is sent.
 func explainTurn(l store.LinkDetail, c circumstances, active string) string {
-	text := fmt.Sprintf("It is due, and %s will send it in turn", active)
+	when := "in turn"
+	if c.remark(l.Connector) != "" {
+		when = "in turn once calls to the remote system succeed"
+	}
+	text := fmt.Sprintf("It is due, and %s will send it %s", active, when)
 	if b := c.backlog[l.Connector]; b.Due > 1 {
 		text += fmt.Sprintf("; %d links of %s are due, the oldest for %s", b.Due, l.Connector, ago(b.OldestDue))
 	}
 	if l.Failure != "" {
 		text += fmt.Sprintf(". The last failure: %s", sentence(l.Failure))
 	}
-	return text + "."
+	return text + "." + explainRemote(l.Connector, c)
+}
+
+// explainRemote says what the Active met at the remote system that keeps it from
+// sending; "" = nothing. Where its breaker is open, that is why a link waits that
+// was never tried.
+func explainRemote(connector string, c circumstances) string {
+	remark := c.remark(connector)
+	if remark == "" {
+		return ""
+	}
+	return fmt.Sprintf(" As of the last heartbeat of %s: %s.", c.active(connector), sentence(remark))
+}
+
+// remark is what the connector's Active tells of the remote system; "" = nothing is wrong.
+func (c circumstances) remark(connector string) string {
+	active := c.active(connector)
+	for _, m := range c.group.Order(connector) {
+		if m.Server == active && m.Eligible {
+			return m.Reason
+		}
+	}
+	return ""
 }
 
 // active is the connector's Active server; "" = none.

@@ -40,6 +40,8 @@ func TestExplainLink(t *testing.T) {
 		return l
 	}
 	live := circumstances{group: groupWith(time.Second), now: now, backlog: map[string]store.Backlog{"desk": {Due: 7, OldestDue: 65 * time.Second}}}
+	open := circumstances{group: groupWith(time.Second), now: now}
+	open.group.Members[0].Eligible, open.group.Members[0].Reason = true, "the remote's breaker is open since 05:01:02Z"
 	silent := circumstances{group: groupWith(time.Hour), now: now}
 	dead := circumstances{group: groupWith(time.Second), now: now, dead: map[string]bool{"one": true, "two": true}}
 	for _, c := range []struct {
@@ -69,6 +71,10 @@ func TestExplainLink(t *testing.T) {
 			[]string{"2 tries failed; the next is in 40s", "timed out."}},
 		{"held back", link(alert.Settled, func(l *store.LinkDetail) { l.Ticket, l.DueAt = "12", now.Add(5*time.Minute) }), live, Waiting, []string{"revision 0 of 3", "held back for another 5m00s"}},
 		{"in turn", link(alert.Fresh, nil), live, Due, []string{"one will send it in turn", "7 links of desk are due, the oldest for 1m05s"}},
+		{"an open breaker", link(alert.Fresh, nil), open, Due,
+			[]string{"one will send it in turn once calls to the remote system succeed.", "As of the last heartbeat of one: the remote's breaker is open since 05:01:02Z."}},
+		{"a failure under an open breaker", link(alert.Fresh, func(l *store.LinkDetail) { l.Failure, l.DueAt = "503", now.Add(time.Minute) }), open, Waiting,
+			[]string{"The last failure: 503.", "breaker is open since 05:01:02Z."}},
 		{"an unknown create", link(alert.Uncertain, nil), live, Due, []string{"sent and not answered", "looked for before another is made"}},
 		{"looked once", link(alert.Looked, nil), live, Due, []string{"one look found no ticket"}},
 		{"verify", link(alert.Verify, func(l *store.LinkDetail) { l.Ticket = "9" }), live, Due, []string{"Ticket 9 is there", "read again"}},
