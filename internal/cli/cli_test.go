@@ -185,6 +185,9 @@ func TestConnectorDocuments(t *testing.T) {
 		t.Errorf("the diff is\n%s", out)
 	}
 	s.ok("ha", "settings", "set", "desk", "--polling-interval", "10s", "--failback", "automatic")
+	if shown, short := s.ok("ha", "settings", "show", "desk"), s.ok("ha", "settings", "desk"); short != shown {
+		t.Errorf("\"ha settings\" shows %q, \"ha settings show\" %q", short, shown)
+	}
 	if out := s.ok("ha", "settings", "show", "desk"); !strings.Contains(out, "10s") || !strings.Contains(out, "automatic") {
 		t.Errorf("the settings are\n%s", out)
 	}

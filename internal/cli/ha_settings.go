@@ -16,10 +16,24 @@ import (
 )
 
 func newHASettings(c *command) *cobra.Command {
-	return parent(&cobra.Command{
-		Use:   "settings",
-		Short: "Show or change a connector's high-availability settings",
+	cmd := parent(&cobra.Command{
+		Use:               "settings [connector]",
+		Short:             "Show or change a connector's high-availability settings",
+		Long:              `Show a connector's high-availability settings, as "ha settings show" does, or change them.`,
+		Example:           "  tieline ha settings default\n  tieline ha settings set default --tolerance 5",
+		ValidArgsFunction: c.names(0, connectorNames),
 	}, newHASettingsShow(c), newHASettingsSet(c))
+	cmd.Args = args(cobra.MaximumNArgs(1))
+	help := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return help(cmd, args)
+		}
+		return c.withDB(func(cmd *cobra.Command, db *store.DB, args []string) error {
+			return c.showHASettings(cmd.Context(), db, args[0])
+		})(cmd, args)
+	}
+	return cmd
 }
 
 func newHASettingsShow(c *command) *cobra.Command {

@@ -82,7 +82,13 @@ func (r *Result) printFailovers(w io.Writer) {
 			f.Killed.Format("15:04:05"), f.From, f.To, f.Gap.Milliseconds(), f.Out.Milliseconds())
 	}
 	slices.Sort(gaps)
-	fmt.Fprintf(w, "    median %d ms, longest %d ms\n\n", gaps[len(gaps)/2].Milliseconds(), gaps[len(gaps)-1].Milliseconds())
+	fmt.Fprintf(w, "    median %d ms, longest %d ms\n\n", median(gaps).Milliseconds(), gaps[len(gaps)-1].Milliseconds())
+}
+
+// median is the middle one of sorted gaps, of an even number the mean of the middle two.
+func median(gaps []time.Duration) time.Duration {
+	n := len(gaps)
+	return (gaps[(n-1)/2] + gaps[n/2]) / 2
 }
 
 func examples(list []string) string {
