@@ -32,8 +32,8 @@ type Connector struct {
 
 // HASettings are a connector's high-availability settings.
 type HASettings struct {
-	Polling   float64 `json:"polling_interval_seconds" minimum:"1" maximum:"86400" example:"30"`
-	Tolerance int     `json:"tolerance" minimum:"2" maximum:"1000" example:"3"`
+	Polling   float64 `json:"polling_interval_seconds" minimum:"1" maximum:"3600" example:"30"`
+	Tolerance int     `json:"tolerance" minimum:"2" maximum:"100" example:"3"`
 	Failback  string  `json:"failback" enum:"manual,automatic"`
 	Offline   float64 `json:"offline_after_seconds" readOnly:"true" required:"false" doc:"Polling interval x tolerance: a silent server counts as Offline after it"`
 }

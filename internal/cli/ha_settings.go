@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tieline/internal/connector"
 	"tieline/internal/connector/edit"
 	"tieline/internal/fault"
 	"tieline/internal/store"
@@ -100,8 +101,8 @@ document, which every server applies live; nobody is deposed by it.`,
 		}),
 	}
 	// No defaults: what is not given stays as it is.
-	cmd.Flags().DurationVar(&polling, "polling-interval", 0, "between heartbeats; from 1s to 1h")
-	cmd.Flags().IntVar(&tolerance, "tolerance", 0, "heartbeats that may be missed; from 2 to 100")
+	cmd.Flags().DurationVar(&polling, "polling-interval", 0, fmt.Sprintf("between heartbeats; from %v to %v", connector.Duration(connector.PollingLeast), connector.Duration(connector.PollingMost)))
+	cmd.Flags().IntVar(&tolerance, "tolerance", 0, fmt.Sprintf("heartbeats that may be missed; from %d to %d", connector.ToleranceLeast, connector.ToleranceMost))
 	cmd.Flags().StringVar(&failback, "failback", "", "manual or automatic")
 	choices(cmd, "failback", "manual", "automatic")
 	return cmd

@@ -138,10 +138,18 @@ type Backoff struct {
 	Max   Duration `yaml:"max,omitempty"`   // default 5m
 }
 
+// Bounds of the high-availability settings, both ends included.
+const (
+	PollingLeast   = time.Second
+	PollingMost    = time.Hour
+	ToleranceLeast = 2
+	ToleranceMost  = 100
+)
+
 // HighAvailability is the High availability tab.
 type HighAvailability struct {
-	Polling   Duration `yaml:"polling_interval,omitempty"` // default 30s, at least 1s
-	Tolerance int      `yaml:"tolerance,omitempty"`        // default 3, at least 2
+	Polling   Duration `yaml:"polling_interval,omitempty"` // default 30s; PollingLeast to PollingMost
+	Tolerance int      `yaml:"tolerance,omitempty"`        // default 3; ToleranceLeast to ToleranceMost
 	Failback  string   `yaml:"failback,omitempty"`         // "manual" (default), "automatic"
 }
 

@@ -164,8 +164,8 @@ func (f *findings) limits(l Limits) {
 }
 
 func (f *findings) availability(h HighAvailability) {
-	within(f, "high_availability.polling_interval", h.Polling, seconds(1), seconds(3600))
-	within(f, "high_availability.tolerance", h.Tolerance, 2, 100)
+	within(f, "high_availability.polling_interval", h.Polling, Duration(PollingLeast), Duration(PollingMost))
+	within(f, "high_availability.tolerance", h.Tolerance, ToleranceLeast, ToleranceMost)
 	f.oneOf("high_availability.failback", h.Failback, "manual", "automatic")
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"tieline/internal/access"
 	"tieline/internal/access/guard"
+	"tieline/internal/connector"
 	"tieline/internal/fault"
 	"tieline/internal/ha"
 	"tieline/internal/service/availability"
@@ -187,17 +188,29 @@ func settingsNotice(changed availability.Changed) Notice {
 	}
 }
 
+// LeastSeconds and MostSeconds bound the polling interval.
+func (settingsForm) LeastSeconds() float64 { return connector.PollingLeast.Seconds() }
+
+func (settingsForm) MostSeconds() float64 { return connector.PollingMost.Seconds() }
+
+// LeastMissed and MostMissed bound the tolerance.
+func (settingsForm) LeastMissed() int { return connector.ToleranceLeast }
+
+func (settingsForm) MostMissed() int { return connector.ToleranceMost }
+
 // read reads the fields; false when one cannot be.
 func (f *settingsForm) read() (availability.Settings, bool) {
 	want := availability.Settings{Failback: ha.Failback(f.Failback)}
-	if polling, err := strconv.ParseFloat(f.Polling, 64); err != nil || polling < 1 || polling > 24*60*60 {
-		f.Problems["polling"] = "Write seconds, from 1 to 86,400."
-	} else {
+	least, most := f.LeastSeconds(), f.MostSeconds()
+	// NaN, which ParseFloat takes, is not within them, nor outside.
+	if polling, err := strconv.ParseFloat(f.Polling, 64); err == nil && polling >= least && polling <= most {
 		want.Polling = time.Duration(polling * float64(time.Second)).Round(time.Millisecond)
+	} else {
+		f.Problems["polling"] = fmt.Sprintf("Write seconds, from %s to %s.", number(least), number(most))
 	}
 	var err error
-	if want.Tolerance, err = strconv.Atoi(f.Tolerance); err != nil || want.Tolerance < 2 || want.Tolerance > 1000 {
-		f.Problems["tolerance"] = "Write a whole number from 2 to 1,000: one missed heartbeat is no silence."
+	if want.Tolerance, err = strconv.Atoi(f.Tolerance); err != nil || want.Tolerance < f.LeastMissed() || want.Tolerance > f.MostMissed() {
+		f.Problems["tolerance"] = fmt.Sprintf("Write a whole number from %d to %d: one missed heartbeat is no silence.", f.LeastMissed(), f.MostMissed())
 	}
 	if want.Failback != ha.Manual && want.Failback != ha.Automatic {
 		f.Problems["failback"] = "Choose one of the two."

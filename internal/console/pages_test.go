@@ -53,6 +53,9 @@ func TestAllAreDead(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	b.says(b.get("/connectors/desk", http.StatusOK), append(wants, "ams1 Active known dead", "ams1's process died")...)
+	_, row, _ := strings.Cut(b.get("/connectors/desk", http.StatusOK), `data-key="row-ams1"`)
+	row, _, _ = strings.Cut(row, "</tr>")
+	b.says(row, "known dead", "yes, when last heard") // nobody knows whether it would now
 	b.says(b.get("/", http.StatusOK), "ams1 is known dead, last heard", "no other server can take over. Its alerts are stored and not forwarded", "ams1 counts as Active until its lease has run out,", "known dead last heard")
 	if page := text(b.get("/", http.StatusOK)); strings.Contains(page, "every connector has an Active") || strings.Contains(page, "If ams1 fails") {
 		t.Error("the overview says that all is well: " + page)
@@ -117,11 +120,37 @@ func TestSettingsAreReviewedThenApplied(t *testing.T) {
 	form.Set("base", "2")
 	b.says(b.post("/connectors/desk", form), "Nothing to change")
 	bad := b.post("/connectors/desk", url.Values{"base": {"2"}, "polling": {"0.1"}, "tolerance": {"1"}, "failback": {"no"}})
-	b.says(bad, "Write seconds, from 1 to 86,400.", "Write a whole number from 2", "Choose one of the two.")
+	b.says(bad, "Write seconds, from 1 to 3,600.", "Write a whole number from 2 to 100", "Choose one of the two.")
 	if !strings.Contains(bad, `value="0.1"`) || strings.Count(bad, `aria-invalid="true"`) != 2 {
 		t.Error("what was typed is lost, or not marked")
 	}
+	if !strings.Contains(bad, `min="1" max="3600"`) || !strings.Contains(bad, `min="2" max="100"`) {
+		t.Error("the fields do not say the range that the document takes")
+	}
 	b.says(b.get("/connectors/desk/history", http.StatusOK), "Document version 2 was applied", "high_availability.failback", "ann", "Roll back")
+}
+
+// TestPollingIntervalOutOfRange refuses by one sentence whatever the document would
+// not take, also what ParseFloat takes for a number.
+func TestPollingIntervalOutOfRange(t *testing.T) {
+	b := newBench(t)
+	b.connector()
+	form := url.Values{"base": {"1"}, "tolerance": {"3"}, "failback": {"manual"}}
+	for _, polling := range []string{"NaN", "Inf", "-Inf", "1e300", "", "ten", "0.999", "3600.5", "7200", "86400"} {
+		form.Set("polling", polling)
+		for _, step := range []string{"", "apply"} {
+			form.Set("step", step)
+			b.says(b.post("/connectors/desk", form), "Write seconds, from 1 to 3,600.")
+		}
+	}
+	form.Set("step", "")
+	for _, polling := range []string{"1", "3600"} {
+		form.Set("polling", polling)
+		b.says(b.post("/connectors/desk", form), "Apply version 2 to desk?")
+	}
+	form.Set("polling", "30")
+	form.Set("tolerance", "101")
+	b.says(b.post("/connectors/desk", form), "Write a whole number from 2 to 100")
 }
 
 func TestRollBack(t *testing.T) {
