@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"tieline/internal/fault"
@@ -254,7 +255,9 @@ func (db *DB) existing(ctx context.Context, tx *sql.Tx, names []string) ([]strin
 // checkAlone refuses a second server of a connector where either was set up
 // without high availability.
 func (db *DB) checkAlone(ctx context.Context, tx *sql.Tx, server string, highly bool, connectors []string) error {
-	return each(ctx, tx, func(rows *sql.Rows) error {
+	var refused string // the first connector that cannot be shared
+	var others []string
+	err := each(ctx, tx, func(rows *sql.Rows) error {
 		var connector, other string
 		var otherToo int
 		if err := rows.Scan(&connector, &other, &otherToo); err != nil {
@@ -263,35 +266,68 @@ func (db *DB) checkAlone(ctx context.Context, tx *sql.Tx, server string, highly 
 		if !slices.Contains(connectors, connector) || highly && otherToo != 0 {
 			return nil
 		}
-		without := server
-		if highly {
-			without = other
+		if refused == "" {
+			refused = connector
 		}
-		return fault.New(fault.Refused, fmt.Sprintf("server %s cannot share connector %s with server %s: %s was set up without high availability",
-			server, connector, other, without)).
-			WithNext("set up both servers with high availability, or remove " + other + " from the management group first")
+		if connector == refused {
+			others = append(others, other)
+		}
+		return nil
 	}, `SELECT m.connector, m.server, s.high_availability FROM membership m JOIN server s ON s.name = m.server
 		WHERE m.server <> $1 ORDER BY m.connector, m.position`, server)
+	if err != nil || len(others) == 0 {
+		return err
+	}
+	return cannotShare(server, highly, others, "connector "+refused).
+		WithNext("set up all of them with high availability, or remove " + together(others) + " from the management group first")
 }
 
 // checkAloneInGroup does so while there is no connector yet: a server that serves
 // all would share the first one with every other that runs. Later it would be
 // refused by a line in its log alone.
 func (db *DB) checkAloneInGroup(ctx context.Context, tx *sql.Tx, j Join) error {
-	return each(ctx, tx, func(rows *sql.Rows) error {
+	var others []string
+	err := each(ctx, tx, func(rows *sql.Rows) error {
 		var other string
 		var otherToo int
-		if err := rows.Scan(&other, &otherToo); err != nil || j.HighAvailability && otherToo != 0 {
-			return err
+		err := rows.Scan(&other, &otherToo)
+		if err == nil && !(j.HighAvailability && otherToo != 0) {
+			others = append(others, other)
 		}
-		without := j.Server
-		if j.HighAvailability {
-			without = other
-		}
-		return fault.New(fault.Refused, fmt.Sprintf("server %s cannot share the connectors to come with server %s: %s was set up without high availability",
-			j.Server, other, without)).
-			WithNext("set up both servers with high availability, name the connectors of each, or remove " + other + " from the management group first")
+		return err
 	}, "SELECT name, high_availability FROM server WHERE name <> $1 AND boot <> '' ORDER BY name", j.Server)
+	if err != nil || len(others) == 0 {
+		return err
+	}
+	return cannotShare(j.Server, j.HighAvailability, others, "the connectors to come").
+		WithNext("set up all of them with high availability, name the connectors of each, or remove " + together(others) + " from the management group first")
+}
+
+// cannotShare refuses a server: it was set up without high availability, or, where
+// it was set up with it, the others were not.
+func cannotShare(server string, highly bool, others []string, what string) *fault.Error {
+	without, were := server, "was"
+	if highly {
+		without = together(others)
+		if len(others) > 1 {
+			were = "were"
+		}
+	}
+	servers := "server "
+	if len(others) > 1 {
+		servers = "servers "
+	}
+	return fault.New(fault.Refused, fmt.Sprintf("server %s cannot share %s with %s%s: %s %s set up without high availability",
+		server, what, servers, together(others), without, were))
+}
+
+// together names some things in a sentence: "a, b and c".
+func together(names []string) string {
+	last := len(names) - 1
+	if last == 0 {
+		return names[0]
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 // JoinConnectors makes a server that joined a member of more connectors, which

@@ -316,6 +316,9 @@ func TestJoinAloneBeforeTheFirstConnector(t *testing.T) {
 		if err := db.Join(t.Context(), joining("b", "other")); err != nil {
 			t.Errorf("a server of a connector of its own: %v", err)
 		}
+		alone2 := joining("d")
+		alone2.HighAvailability = false
+		refused(t, "a third server", db.Join(t.Context(), alone2), fault.Refused, "servers a and b", "d was set up without")
 		if err := db.Leave(t.Context(), "a", alone.Boot); err != nil {
 			t.Fatal(err)
 		}
