@@ -170,6 +170,9 @@ func registerLinkChanges(a *API, s *alerts.Service, tags []string, gone []int) {
 		if err != nil {
 			return nil, err
 		}
+		if err := s.Forwards(ctx, id, in.Body.Connector); err != nil {
+			return nil, err
+		}
 		link := alert.LinkID{Connector: in.Body.Connector, Alert: id, Side: alert.Remote}
 		r := alerts.DeskRequest{Links: []alert.LinkID{link}, Seen: alerts.Saw(link, seen), Who: whoAsks(ctx)}
 		n, err := s.GiveUp(ctx, r, in.Body.Reason)

@@ -173,6 +173,14 @@ func TestWhatWasSentIsKept(t *testing.T) {
 	c.ask(428, "POST", link+"/give-up", "", about)
 	_, problem := c.ask(412, "POST", link+"/give-up", first, about)
 	c.says(problem, "it is parked: refused")
+	for _, what := range []string{"/give-up", "/take-up", "/retry"} {
+		asks := `{"connector":"nope","reason":"noise"}`
+		if what != "/give-up" {
+			asks = `{"connector":"nope"}`
+		}
+		_, problem := c.ask(404, "POST", link+what, first, asks)
+		c.says(problem, `no connector "nope" forwards alert`)
+	}
 	_, problem = c.ask(412, "POST", link+"/retry", first, `{"connector":"desk"}`)
 	c.says(problem, "has changed since")
 	c.ask(400, "POST", link+"/retry", first, `{}`)

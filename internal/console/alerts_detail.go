@@ -311,6 +311,10 @@ func (c *Console) alertGiveUp(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) askToGiveUp(w http.ResponseWriter, r *http.Request, id alert.ID, connector, problem string, status int) {
+	if err := c.Services.Alerts.Forwards(r.Context(), id, connector); err != nil {
+		c.fail(w, r, err)
+		return
+	}
 	e, err := c.Services.Alerts.ShowSome(r.Context(), id, 0)
 	if err != nil {
 		c.fail(w, r, err)
@@ -333,6 +337,10 @@ func (c *Console) giveAlertUp(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	connector := r.PostFormValue("connector")
+	if err := c.Services.Alerts.Forwards(r.Context(), id, connector); err != nil {
+		c.fail(w, r, err)
+		return
+	}
 	link := alert.LinkID{Connector: connector, Alert: id, Side: alert.Remote}
 	asked := alerts.DeskRequest{Links: []alert.LinkID{link}, Seen: alerts.Saw(link, r.PostFormValue("seen")), Who: who(r)}
 	_, err := c.Services.Alerts.GiveUp(r.Context(), asked, r.PostFormValue("reason"))

@@ -3,6 +3,7 @@ package console_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -31,6 +32,25 @@ func (b *bench) raise(contents ...alert.Content) {
 func (b *bench) draft(more string) {
 	b.Helper()
 	b.says(b.post("/connectors/desk/draft", url.Values{"seen": {`"v1.r0"`}, "text": {desk + more}}), "Saved in the draft")
+}
+
+// TestGivingUpNeedsALink: a question about a connector that does not forward the
+// alert is not asked, and an answer to it names the connector.
+func TestGivingUpNeedsALink(t *testing.T) {
+	b := newBench(t)
+	b.connector()
+	b.parked(1)
+	at := b.walk()["GET /alerts/{alert}"]
+	b.says(b.get(at+"/give-up?connector=desk", http.StatusOK), "Give up sending this alert to desk?")
+	b.says(b.get(at+"/give-up?connector=nope", http.StatusNotFound), `No connector "nope" forwards alert`, "The alert lists those that do")
+	w := httptest.NewRecorder()
+	b.mux.ServeHTTP(w, b.request(http.MethodPost, at+"/give-up", url.Values{"connector": {"nope"}, "reason": {"noise"}}))
+	if w.Code != http.StatusNotFound {
+		t.Errorf("the form is answered %d", w.Code)
+	}
+	b.says(w.Body.String(), `No connector "nope" forwards alert`)
+	b.says(b.post(at+"/retry", url.Values{"connector": {"nope"}}), `No connector "nope" forwards alert`)
+	b.says(b.post(at+"/give-up", url.Values{"connector": {"desk"}, "reason": {"noise"}}), "Given up")
 }
 
 var alertOfTrial = regexp.MustCompile(`<summary><span class="tag [^"]*">[^<]*</span> <span class="wrap">[^<]*(alert-\d+)<`)
@@ -150,6 +170,39 @@ func TestAnEmptyDeskSaysWhatIsTrue(t *testing.T) {
 		t.Errorf("the list alone is\n%s", page)
 	}
 }
+
+// TestATickIsOfWhatWasSeen: where one of the ticked links is another by now than it
+// was on the page, nothing is done to any of them, and the desk says so.
+func TestATickIsOfWhatWasSeen(t *testing.T) {
+	b := newBench(t)
+	b.connector()
+	b.raise(alert.Content{Summary: "one"}, alert.Content{Summary: "two"})
+	b.sql(`UPDATE link SET parked = 'refused: no', due_at = NULL`)
+	ticks := func() (all []string) {
+		for _, found := range tickOf.FindAllStringSubmatch(b.get("/parked", http.StatusOK), -1) {
+			all = append(all, found[1])
+		}
+		return all
+	}
+	seen := ticks()
+	if len(seen) != 2 {
+		t.Fatalf("%d links can be ticked, not 2", len(seen))
+	}
+	b.sql(`UPDATE link SET parked = 'refused: another cause' WHERE alert_id = (SELECT id FROM alert WHERE key = 'key-0')`)
+	for _, do := range []string{"retry", "give-up"} {
+		page := b.post("/parked/"+do, url.Values{"link": seen, "reason": {"noise"}})
+		b.says(page, "has changed since: it is parked: refused: another cause", "Look at it, and ask again if that is still right.")
+		if left := tickOf.FindAllString(page, -1); len(left) != 2 {
+			t.Errorf("%s: %d links are parked still, not 2", do, len(left))
+		}
+		name, _, _ := strings.Cut(seen[0], "~")
+		b.says(b.post("/parked/"+do, url.Values{"link": {name}, "reason": {"noise"}}), unsaid)
+	}
+	b.says(b.post("/parked/retry", url.Values{"one": {ticks()[0]}}), "1 link is due now")
+	b.says(b.post("/parked/give-up", url.Values{"link": ticks(), "reason": {"noise"}}), "1 link was given up.", "Nothing is parked")
+}
+
+var tickOf = regexp.MustCompile(`name="link" value="([^"]*)"`)
 
 // TestADefaultMaps: a severity that the default takes is mapped, one that is
 // passed on as it is is not, and both tables say so.

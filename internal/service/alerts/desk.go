@@ -98,11 +98,32 @@ func (s *Service) Underway(ctx context.Context, connector string) (int64, error)
 	return n, err
 }
 
+// Forwards returns fault.NotFound where a connector has no link for an alert to its
+// remote system: there is nothing to retry, to give up or to take up then.
+func (s *Service) Forwards(ctx context.Context, id alert.ID, connector string) error {
+	a, err := s.store.Alert(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, l := range a.Links {
+		if l.Connector == connector && l.Side == alert.Remote {
+			return nil
+		}
+	}
+	return fault.New(fault.NotFound, fmt.Sprintf("no connector %q forwards alert %s", connector, id)).
+		WithNext("The alert lists those that do.")
+}
+
 // Retry makes an alert's links due now, parked or waiting, and returns how many;
-// connector "" is all. seen is the tag of the connector's link to its remote
+// connector "" is all, and fault.NotFound says that one does not forward it. seen is the tag of the connector's link to its remote
 // system that it was decided on, "" = any; the error is fault.Conflict where that
 // is another by now.
 func (s *Service) Retry(ctx context.Context, who, connector string, id alert.ID, seen string) (int, error) {
+	if connector != "" {
+		if err := s.Forwards(ctx, id, connector); err != nil {
+			return 0, err
+		}
+	}
 	r := store.RetryRequest{Connector: connector, Alerts: []alert.ID{id}, Who: who, Seen: Saw(alert.LinkID{Connector: connector, Alert: id, Side: alert.Remote}, seen)}
 	n, err := s.store.Retry(ctx, r)
 	if err == nil && n == 0 {
@@ -185,8 +206,11 @@ func chosen(r DeskRequest) error {
 }
 
 // TakeUp makes what was given up due again. seen is the link's tag that it was
-// decided on, "" = any.
+// decided on, "" = any. The error is fault.NotFound where there is no such link.
 func (s *Service) TakeUp(ctx context.Context, who string, id alert.LinkID, seen string) error {
+	if err := s.Forwards(ctx, id.Alert, id.Connector); err != nil {
+		return err
+	}
 	if err := s.store.TakeUpSeen(ctx, Saw(id, seen), id, who); err != nil {
 		return err
 	}
