@@ -55,6 +55,28 @@ func TestGivingUpNeedsALink(t *testing.T) {
 
 var alertOfTrial = regexp.MustCompile(`<summary><span class="tag [^"]*">[^<]*</span> <span class="wrap">[^<]*(alert-\d+)<`)
 
+// TestDryRunSaysWhyThereIsNoTicket, be it the draft that makes none or the current
+// version.
+func TestDryRunSaysWhyThereIsNoTicket(t *testing.T) {
+	const fails = "fields: {host: {cel: 'labels[\"host\"]'}}\n"
+	b := newBench(t)
+	b.connector()
+	b.raise(alert.Content{Severity: "minor", Summary: "alert-1"})
+	b.draft(fails)
+	b.says(b.get("/connectors/desk/draft?try=50", http.StatusOK), "cannot be mapped 1", "With the draft: no ticket: fields.host: no such key: host", "Now; with the draft: none")
+
+	b = newBench(t)
+	b.connector()
+	b.raise(alert.Content{Severity: "minor", Summary: "alert-1"})
+	b.apply(desk + fails)
+	b.says(b.post("/connectors/desk/draft", url.Values{"seen": {`"v2.r0"`}, "text": {desk}}), "Saved in the draft")
+	page := b.get("/connectors/desk/draft?try=50", http.StatusOK)
+	b.says(page, "a ticket where there was none 1", "With the current version: no ticket: fields.host: no such key: host", "With the draft; now: none")
+	if said := text(page); strings.Contains(said, "another ticket") || strings.Contains(said, "With the draft: no ticket") {
+		t.Error("the page speaks of another ticket, or of none with the draft: " + said)
+	}
+}
+
 // TestDryRunShowsEveryAlert: each alert stands there with what its ticket would
 // say, however many and long they are, on pages that stay light.
 func TestDryRunShowsEveryAlert(t *testing.T) {
@@ -188,7 +210,7 @@ func TestATickIsOfWhatWasSeen(t *testing.T) {
 	if len(seen) != 2 {
 		t.Fatalf("%d links can be ticked, not 2", len(seen))
 	}
-	b.sql(`UPDATE link SET parked = 'refused: another cause' WHERE alert_id = (SELECT id FROM alert WHERE key = 'key-0')`)
+	b.sql(`UPDATE link SET parked = 'refused: another cause' WHERE alert_id = (SELECT min(alert_id) FROM link)`)
 	for _, do := range []string{"retry", "give-up"} {
 		page := b.post("/parked/"+do, url.Values{"link": seen, "reason": {"noise"}})
 		b.says(page, "has changed since: it is parked: refused: another cause", "Look at it, and ask again if that is still right.")

@@ -89,6 +89,7 @@ var verdictNames = map[documents.Verdict]struct{ name, class string }{
 	documents.Fails:   {"cannot be mapped", "tag-red"},
 	documents.Ends:    {"no longer matches", "tag-amber"},
 	documents.Begins:  {"begins to match", "tag-accent"},
+	documents.Mends:   {"a ticket where there was none", "tag-accent"},
 	documents.Changes: {"another ticket", "tag-accent"},
 	documents.Same:    {"the same ticket", ""},
 	documents.Neither: {"not matched", ""},

@@ -46,13 +46,14 @@ const (
 	Fails   Verdict = "fails"   // the draft cannot map it, or cannot evaluate its subscription for it
 	Ends    Verdict = "ends"    // matched by the current version alone
 	Begins  Verdict = "begins"  // matched by the draft alone
+	Mends   Verdict = "mends"   // matched by both, and mapped by the draft alone
 	Changes Verdict = "changes" // matched by both, with another ticket
 	Same    Verdict = "same"    // matched by both, with the same ticket
 	Neither Verdict = "neither" // matched by none of them
 )
 
 // Verdicts are all of them in that order.
-var Verdicts = []Verdict{Fails, Ends, Begins, Changes, Same, Neither}
+var Verdicts = []Verdict{Fails, Ends, Begins, Mends, Changes, Same, Neither}
 
 func verdictOf(t Trial) Verdict {
 	switch {
@@ -64,6 +65,8 @@ func verdictOf(t Trial) Verdict {
 		return Ends
 	case !t.Draft.Matches:
 		return Neither
+	case t.Live.Problem != "":
+		return Mends
 	case len(t.Differs) > 0:
 		return Changes
 	}
@@ -80,7 +83,7 @@ type DryRun struct {
 	Draft    int           `json:"draft"`   // matched by the draft
 	Begins   int           `json:"begins"`  // matched by the draft alone
 	Ends     int           `json:"ends"`    // matched by the current version alone
-	Differs  int           `json:"differs"` // matched by both, with another ticket
+	Differs  int           `json:"differs"` // matched by both, with another ticket or with one by one of them alone
 	Failed   int           `json:"failed"`  // the draft cannot map or evaluate them
 
 	Counts map[Verdict]int `json:"counts"` // of the trials, each by its verdict

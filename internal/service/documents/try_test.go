@@ -8,6 +8,7 @@ import (
 	"tieline/internal/alert"
 	"tieline/internal/connector"
 	"tieline/internal/fault"
+	"tieline/internal/service/documents"
 )
 
 func TestDryRun(t *testing.T) {
@@ -53,6 +54,20 @@ func TestDryRunTellsWhatCannotBeMapped(t *testing.T) {
 	state := b.mustSet("olga", b.open().Seen(), "fields.team.cel", `labels["team"]`)
 	run := must(b.s.DryRun(t.Context(), state, 0))(t)
 	if run.Failed != 1 || run.Differs != 1 || !strings.Contains(run.Trials[0].Draft.Problem, "fields.team") || run.Trials[0].Draft.Ticket != nil {
+		t.Errorf("dry run %+v", run)
+	}
+}
+
+// A ticket where the current version makes none is not another ticket, and the
+// trial says why there was none.
+func TestDryRunTellsWhatTheDraftMends(t *testing.T) {
+	b := setup(t)
+	b.raise("critical")
+	b.apply("shop", shop+"fields: {team: {cel: 'labels[\"team\"]'}}\n")
+	state := b.mustSet("olga", b.open().Seen(), "fields.team", "ops")
+	run := must(b.s.DryRun(t.Context(), state, 0))(t)
+	trial := run.Trials[0]
+	if run.Counts[documents.Mends] != 1 || run.Counts[documents.Changes] != 0 || trial.Draft.Ticket == nil || !strings.Contains(trial.Live.Problem, "fields.team") {
 		t.Errorf("dry run %+v", run)
 	}
 }
