@@ -386,8 +386,8 @@ func ago(d time.Duration) string {
 	}
 }
 
-// stamp writes an instant of the database's clock.
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+// stamp writes an instant of the database's clock, as the console does.
+func stamp(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04:05 MST") }
 
 func orDash(s string) string {
 	if s == "" {

@@ -52,7 +52,7 @@ func TestExplainLink(t *testing.T) {
 		says     []string
 	}{
 		{"settled", link(alert.Settled, func(l *store.LinkDetail) { l.Ticket, l.Delivered, l.DeliveredAt = "12", 3, now }), live, Done,
-			[]string{"Ticket 12 shows revision 3, the newest, since 2026-03-04 05:06:07Z."}},
+			[]string{"Ticket 12 shows revision 3, the newest, since 4 Mar 2026 05:06:07 UTC."}},
 		{"delivered, ticket not told", link(alert.Settled, func(l *store.LinkDetail) { l.Delivered = 3 }), live, Done, []string{"has not told a ticket id"}},
 		{"the way back", link(alert.Settled, func(l *store.LinkDetail) { l.Side, l.Delivered, l.Told = alert.Source, 3, "open" }), live, Done, []string{`The source was told "open"`}},
 		{"parked", link(alert.Fresh, func(l *store.LinkDetail) { l.Parked = "tickets 1 and 2 carry the same key." }), live, Parked,
