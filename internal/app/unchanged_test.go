@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"tieline/internal/access"
+	"tieline/internal/service/availability"
 )
 
 // TestTheAuditTellsWhatChangedNothing does what changes nothing, or cannot be done,
@@ -87,7 +88,8 @@ func TestTheAuditTellsWhatChangedNothing(t *testing.T) {
 		t.Fatalf("ann signs in: %d at %s: %s", status, path, page)
 	}
 	says("sign in", access.Done)
-	_, _, page := p.send(base+"/connectors/desk", "/connectors/desk/order", url.Values{"server": {"one"}, "by": {"-1"}})
+	seen := availability.OrderTag([]string{"one"})
+	_, _, page := p.send(base+"/connectors/desk", "/connectors/desk/order", url.Values{"server": {"one"}, "by": {"-1"}, "seen": {seen}})
 	if !strings.Contains(page, "is the only one in") {
 		t.Errorf("the only server is moved up: %s", page)
 	}

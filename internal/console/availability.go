@@ -286,7 +286,12 @@ func (c *Console) moveServer(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, fault.New(fault.Invalid, "the form does not say how far to move"))
 		return
 	}
-	moved, err := c.Services.Availability.Move(r.Context(), name, server, by, r.PostFormValue("seen"), who(r))
+	seen, err := decidedOn(r)
+	if err != nil {
+		c.undone(w, r, connectorURL(name), err)
+		return
+	}
+	moved, err := c.Services.Availability.Move(r.Context(), name, server, by, seen, who(r))
 	if err != nil {
 		c.undone(w, r, connectorURL(name), err)
 		return
@@ -344,7 +349,12 @@ func (c *Console) askMakeActive(w http.ResponseWriter, r *http.Request) {
 
 func (c *Console) makeActive(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("connector")
-	h, err := c.Services.Availability.MakeActive(r.Context(), name, r.PostFormValue("server"), r.PostFormValue("seen"), who(r))
+	seen, err := decidedOn(r)
+	if err != nil {
+		c.undone(w, r, connectorURL(name), err)
+		return
+	}
+	h, err := c.Services.Availability.MakeActive(r.Context(), name, r.PostFormValue("server"), seen, who(r))
 	if err != nil {
 		c.undone(w, r, connectorURL(name), err)
 		return

@@ -46,7 +46,7 @@ const (
 func seenOf(r *http.Request) (documents.Seen, error) {
 	seen, err := documents.ParseETag(r.PostFormValue("seen"))
 	if err != nil {
-		return seen, fault.New(fault.Invalid, "the form does not say what it was made from").WithNext("Load the page again and repeat the change.")
+		return seen, notDecidedOn()
 	}
 	return seen, nil
 }

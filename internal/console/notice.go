@@ -39,6 +39,20 @@ func (c *Console) undone(w http.ResponseWriter, r *http.Request, path string, er
 	c.done(w, r, path, Notice{Kind: "red", What: capital(known.Msg), Text: nextStep(known)})
 }
 
+// decidedOn is the tag of what the person saw who pressed a form's button. The
+// services take "" for whatever is there; nobody at the console decides on that.
+func decidedOn(r *http.Request) (string, error) {
+	if seen := r.PostFormValue("seen"); seen != "" {
+		return seen, nil
+	}
+	return "", notDecidedOn()
+}
+
+// notDecidedOn refuses a form that does not say what was seen when it was made.
+func notDecidedOn() error {
+	return fault.New(fault.Invalid, "the form does not say what it was made from").WithNext("Load the page again and repeat the change.")
+}
+
 func (c *Console) setNotice(w http.ResponseWriter, n Notice) {
 	text, err := json.Marshal(n)
 	if err != nil {

@@ -86,27 +86,52 @@ func TestTheDeadOneComesBackItself(t *testing.T) {
 	}
 }
 
+// seenOn is what the first form of a page that says so was made from.
+func (b *bench) seenOn(path string) string {
+	b.Helper()
+	_, rest, ok := strings.Cut(b.get(path, http.StatusOK), `name="seen" value="`)
+	if !ok {
+		b.Fatalf("no form of %s says what it was made from", path)
+	}
+	seen, _, _ := strings.Cut(rest, `"`)
+	return seen
+}
+
+// unsaid is what a form is told that does not say what it was made from.
+const unsaid = "The form does not say what it was made from Load the page again and repeat the change."
+
 func TestMoveSaysBeforeAndAfter(t *testing.T) {
 	b := newBench(t)
 	b.connector()
-	b.says(b.post("/connectors/desk/order", url.Values{"server": {"fra1"}, "by": {"-1"}}),
+	move := func(server string, by ...string) string {
+		return b.post("/connectors/desk/order", url.Values{"server": {server}, "by": by, "seen": {b.seenOn("/connectors/desk")}})
+	}
+	first := b.seenOn("/connectors/desk")
+	b.says(b.post("/connectors/desk/order", url.Values{"server": {"fra1"}, "by": {"-1"}}), unsaid)
+	b.says(move("fra1", "-1"),
 		"The order was ams1, fra1, lon1; it is fra1, ams1, lon1 now", "fra1 is number 1 of 3. Nothing switches over: failback is manual, and ams1 stays Active.")
-	b.says(b.post("/connectors/desk/order", url.Values{"server": {"lon1"}, "by": {"-2"}}), "it is lon1, fra1, ams1 now")
-	b.says(b.post("/connectors/desk/order", url.Values{"server": {"lon1"}, "by": {"-1"}}), "Server lon1 is the first")
-	b.says(b.post("/connectors/desk/order", url.Values{"server": {"rom1"}, "by": {"1"}}), "Connector desk has no server rom1")
+	b.says(b.post("/connectors/desk/order", url.Values{"server": {"lon1"}, "by": {"-1"}, "seen": {first}}), "was changed in between: it is fra1, ams1, lon1 now")
+	b.says(move("lon1", "-2"), "The order was fra1, ams1, lon1; it is lon1, fra1, ams1 now")
+	b.says(move("lon1", "-1"), "Server lon1 is the first")
+	b.says(move("rom1", "1"), "Connector desk has no server rom1")
 	for _, by := range [][]string{nil, {"up"}} {
-		b.says(b.post("/connectors/desk/order", url.Values{"server": {"lon1"}, "by": by}), "The form does not say how far to move")
+		b.says(move("lon1", by...), "The form does not say how far to move")
 	}
 }
 
 func TestMakeActiveSaysWhatWillHappen(t *testing.T) {
 	b := newBench(t)
 	b.connector()
-	b.says(b.get("/connectors/desk/make-active?server=fra1", http.StatusOK), "Make fra1 Active for desk?", "ams1 claims nothing more", "under epoch 2", "Cancel")
-	b.says(b.post("/connectors/desk/make-active", url.Values{"server": {"ams1"}}), "Server ams1 is Active for desk already")
+	const ask = "/connectors/desk/make-active?server=fra1"
+	b.says(b.get(ask, http.StatusOK), "Make fra1 Active for desk?", "ams1 claims nothing more", "under epoch 2", "Cancel")
+	makes := func(server string) string {
+		return b.post("/connectors/desk/make-active", url.Values{"server": {server}, "seen": {b.seenOn(ask)}})
+	}
+	b.says(makes("ams1"), "Server ams1 is Active for desk already")
 	b.sql(`UPDATE server SET boot = '' WHERE name = 'lon1'`)
-	b.says(b.post("/connectors/desk/make-active", url.Values{"server": {"lon1"}}), "is Offline and cannot become Active")
-	b.says(b.post("/connectors/desk/make-active", url.Values{"server": {"fra1"}}), "fra1 is asked to be Active", "draining", "Asked to hand over to fra1")
+	b.says(makes("lon1"), "is Offline and cannot become Active")
+	b.says(b.post("/connectors/desk/make-active", url.Values{"server": {"fra1"}}), unsaid)
+	b.says(makes("fra1"), "fra1 is asked to be Active", "draining", "Asked to hand over to fra1")
 }
 
 func TestSettingsAreReviewedThenApplied(t *testing.T) {
@@ -192,7 +217,7 @@ func TestDatabaseAway(t *testing.T) {
 			t.Errorf("%s does not load again by itself", path)
 		}
 	}
-	b.says(b.post("/connectors/desk/order", url.Values{"server": {"fra1"}, "by": {"-1"}}), "What you sent was not done")
+	b.says(b.post("/connectors/desk/order", url.Values{"server": {"fra1"}, "by": {"-1"}, "seen": {"as it was"}}), "What you sent was not done")
 	b.counted.away.Store(false)
 	b.get("/", http.StatusOK)
 }
@@ -329,7 +354,7 @@ func TestAFragmentIsOnePartOfItsPage(t *testing.T) {
 	}
 	// What was done is told on the page, not to a script that comes first.
 	w := httptest.NewRecorder()
-	b.mux.ServeHTTP(w, b.request(http.MethodPost, "/connectors/desk/order", url.Values{"server": {"fra1"}, "by": {"-1"}}))
+	b.mux.ServeHTTP(w, b.request(http.MethodPost, "/connectors/desk/order", url.Values{"server": {"fra1"}, "by": {"-1"}, "seen": {"as it was"}}))
 	r := b.request(http.MethodGet, "/?fragment=attention", nil)
 	for _, c := range w.Result().Cookies() {
 		r.AddCookie(c)

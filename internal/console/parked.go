@@ -38,7 +38,8 @@ type parkedRow struct {
 	alert.Link
 	Since    time.Time
 	Headline string
-	Value    string          // names the link in a form
+	Value    string          // names the link
+	Tick     string          // names it in a form, as it is
 	GiveUp   bool            // it can be
 	Tried    *alerts.Event   // what was sent last, shortened
 	Message  *alerts.Message // what a retry sends
@@ -119,7 +120,7 @@ func (c *Console) parked(w http.ResponseWriter, r *http.Request) {
 	for _, row := range rows {
 		shown := parkedRow{
 			Link: row.Link, Since: row.Since, Headline: alertHeadline(row.Of, 120),
-			Value: linkText(row.LinkID), GiveUp: alerts.MayGiveUp(row.Link), Tried: triedOf(row.Tried), Message: row.Message,
+			Value: linkText(row.LinkID), Tick: tickText(row.Link), GiveUp: alerts.MayGiveUp(row.Link), Tried: triedOf(row.Tried), Message: row.Message,
 		}
 		if shown.Tried == nil {
 			shown.Sent = sentOf(row.Message)
@@ -165,6 +166,16 @@ func parseLink(text string) (alert.LinkID, bool) {
 	return alert.LinkID{Alert: id, Side: alert.Side(parts[1]), Connector: string(connector)}, err == nil && wrong == nil
 }
 
+// tickText names a link as it is in a form; parseTick reads it. tag is "" where
+// the text does not say how the link was.
+func tickText(l alert.Link) string { return linkText(l.LinkID) + "~" + l.Tag() }
+
+func parseTick(text string) (id alert.LinkID, tag string, ok bool) {
+	name, tag, _ := strings.Cut(text, "~")
+	id, ok = parseLink(name)
+	return id, tag, ok
+}
+
 // deskRequest reads which links a form of the desk is about.
 func deskRequest(r *http.Request) (alerts.DeskRequest, error) {
 	if err := r.ParseForm(); err != nil {
@@ -179,12 +190,17 @@ func deskRequest(r *http.Request) (alerts.DeskRequest, error) {
 	if one := r.PostForm.Get("one"); one != "" { // the button of a row, whatever is ticked
 		chosen = []string{one}
 	}
+	d.Seen = make(map[alert.LinkID]string, len(chosen))
 	for _, text := range chosen {
-		id, ok := parseLink(text)
+		id, tag, ok := parseTick(text)
 		if !ok {
 			return d, fault.New(fault.Invalid, "the form names a link that cannot be read")
 		}
+		if tag == "" {
+			return d, notDecidedOn()
+		}
 		d.Links = append(d.Links, id)
+		d.Seen[id] = tag
 	}
 	if len(d.Links) == 0 {
 		return d, fault.New(fault.Invalid, "no link is ticked").WithNext("Tick the links it is for.")

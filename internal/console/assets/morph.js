@@ -3,8 +3,10 @@
 
 const keyOf = (n) => n.nodeType === 1 ? n.id || n.dataset.key || "" : "";
 
-// Attributes that belong to the person or to a script, not to the page.
-const kept = (name, el) => name === "open" && el.nodeName === "DETAILS" || name === "data-fresh" || name === "data-keep";
+// Attributes that belong to the person or to a script, not to the page. A box that
+// is ticked says what was ticked, as it was then.
+const kept = (name, el) => name === "open" && el.nodeName === "DETAILS" || name === "data-fresh" || name === "data-keep"
+  || name === "value" && el.type === "checkbox" && el.checked;
 
 function attributes(old, next) {
   for (const { name, value } of [...next.attributes]) {
