@@ -25,8 +25,9 @@ keys, so that no ticket is opened twice.
 Stop every server first; a live one is refused (exit code 7), and so is a TO that is not
 empty. One that db migrate prepared and no server joined is empty. From then on FROM
 refuses servers; what fails leaves FROM in service, and what was interrupted begins anew
-when it is called again. With --management-group, another group is refused (exit code 7).
-Afterwards give the servers TO.
+when it is called again. Where TO did not say whether it is in service, neither is, until
+the command is called again. With --management-group, another group is refused (exit code
+7). Afterwards give the servers TO.
 
 FROM and TO are database URLs, or "env:NAME" or "file:/path" where one is written, so that
 no password stands on the command line. Directories that connectors use, as those of the

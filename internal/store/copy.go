@@ -52,7 +52,9 @@ type CopiedTable struct {
 // No server may live, in either database. While it copies, and afterwards,
 // servers are refused by the old database, and until it is finished by the new
 // one; one that was interrupted is begun anew by calling it again, and one that
-// failed leaves the old database as it was. Every row is read back and compared.
+// failed leaves the old database as it was, unless the new one did not say whether
+// it is in service: then neither is until Copy is called again. Every row is read
+// back and compared.
 //
 // Nothing that was confirmed is missing in the copy, so that no link is in doubt:
 // leases go on at the next epoch in the new database's history, and claims of
@@ -111,6 +113,7 @@ type copying struct {
 	group      groupRow
 	name       string // of the group, without a mark
 	out        Copied
+	finishing  bool // the new database may be in service
 }
 
 // groupRow is management_group's row.
@@ -134,7 +137,8 @@ func (c *copying) run(ctx context.Context) error {
 	if err := c.o.named(target); err != nil {
 		return err
 	}
-	if target.id == c.group.id && target.name == c.group.name && target.nudgeKey == c.group.nudgeKey {
+	same := target.id == c.group.id && target.name == c.group.name && target.nudgeKey == c.group.nudgeKey
+	if same && !strings.HasSuffix(target.name, markMoved) { // a group that moved on leaves its row behind, in one database after the other
 		return fault.New(fault.Invalid, "both URLs name the same database, "+c.old.Where()).WithNext("give the new database as the second one")
 	}
 	if target.id == c.group.id && target.name == c.name && strings.HasSuffix(c.group.name, markMoving) {
@@ -155,8 +159,7 @@ func (c *copying) run(ctx context.Context) error {
 		return err
 	}
 	if err = c.all(ctx); err != nil {
-		// The old database goes on as it was, unless it is away itself.
-		return errors.Join(err, c.old.rename(context.WithoutCancel(ctx), c.name))
+		return c.fail(ctx, err)
 	}
 	return c.old.rename(ctx, c.name+markMoved)
 }
@@ -384,6 +387,9 @@ func (c *copying) finish(ctx context.Context) error {
 	if err != nil {
 		return c.old.explain(err, "read the leases of "+c.old.Where())
 	}
+	ctx, cancel := context.WithTimeout(ctx, finishTime)
+	defer cancel()
+	c.finishing = true
 	err = c.fresh.write(ctx, func(tx *sql.Tx) error {
 		for _, step := range []struct {
 			text string

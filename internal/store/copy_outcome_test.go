@@ -1,0 +1,104 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"testing"
+	"time"
+
+	"tieline/internal/fault"
+)
+
+// TestCopyWhoseLastAnswerWasLost: one database at most is in service, whatever
+// became of the transaction that puts the new one into service.
+func TestCopyWhoseLastAnswerWasLost(t *testing.T) {
+	lost := errors.New("the answer was lost")
+	for name, tt := range map[string]struct {
+		finishing, committed, away bool
+		old                        string
+		says                       error // nil = the copy is done after all
+	}{
+		"before it":             {old: "plant", says: lost},
+		"it did not take place": {finishing: true, old: "plant", says: lost},
+		"it took place":         {finishing: true, committed: true, old: "plant" + markMoved},
+		"nobody knows":          {finishing: true, committed: true, away: true, old: "plant" + markMoving, says: lost},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onEach(t, func(t *testing.T, url string) {
+				old, err := Open(t.Context(), url, Options{Migrate: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer old.Close()
+				fresh, err := Open(t.Context(), freshSQLite(t), Options{Migrate: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer fresh.Close()
+				if err := old.rename(t.Context(), "plant"+markMoving); err != nil {
+					t.Fatal(err)
+				}
+				there := "plant" + markCopy
+				if tt.committed {
+					there = "plant"
+				}
+				if err := fresh.rename(t.Context(), there); err != nil {
+					t.Fatal(err)
+				}
+				if tt.away {
+					fresh.Close()
+				}
+				c := &copying{old: old, fresh: fresh, name: "plant", finishing: tt.finishing}
+				err = c.fail(t.Context(), lost)
+				if !errors.Is(err, tt.says) || tt.away != (fault.KindOf(err) == fault.Unavailable) {
+					t.Errorf("the error is %v", err)
+				}
+				if g, err := old.groupRow(t.Context()); err != nil || g.name != tt.old {
+					t.Errorf("the old group is called %q (%v), want %q", g.name, err, tt.old)
+				}
+			})
+		})
+	}
+}
+
+// TestCopyWaitsForATransactionThatIsUnderWay: what the new database is asked
+// after its answer was lost is answered when nothing can change it any more.
+func TestCopyWaitsForATransactionThatIsUnderWay(t *testing.T) {
+	for _, url := range map[string]string{"postgres": freshPostgres(t), "mariadb": freshMariaDB(t)} {
+		db := open(t, url)
+		if err := db.rename(t.Context(), "plant"+markCopy); err != nil {
+			t.Fatal(err)
+		}
+		tx, err := db.engine.Write.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.ExecContext(t.Context(), "UPDATE management_group SET name = 'plant'"); err != nil {
+			t.Fatal(err)
+		}
+		type answer struct {
+			name string
+			err  error
+		}
+		said := make(chan answer, 1)
+		go func() {
+			name, err := db.settledName(t.Context())
+			said <- answer{name, err}
+		}()
+		select {
+		case a := <-said:
+			t.Errorf("%s: answered %q (%v) while it could still change", db.Engine(), a.name, a.err)
+			if err := tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
+				t.Error(err)
+			}
+			continue
+		case <-time.After(200 * time.Millisecond):
+		}
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		if a := <-said; a.err != nil || a.name != "plant" {
+			t.Errorf("%s: answered %q (%v), want plant", db.Engine(), a.name, a.err)
+		}
+	}
+}
