@@ -85,8 +85,12 @@ func (db *DB) checkPresence(ctx context.Context) (string, error) {
 	}
 	defer s.Close()
 	if s.Presence() == "" {
-		return "", fault.New(fault.Refused, "a session keeps no lock here, because a pooler is in between or the folder of presences cannot be used").
-			WithNext("a crashed Active is then noticed only when its heartbeats stay out; connect directly or through a session pool")
+		why, next := "a pooler lends it to others", "connect directly or through a session pool"
+		if db.Engine() == "sqlite" {
+			why, next = "the folder of presences beside the file cannot be used", "let every server write there"
+		}
+		return "", fault.New(fault.Refused, "a session keeps no lock here, because "+why).
+			WithNext("a crashed Active is then noticed only when its heartbeats stay out; " + next)
 	}
 	seen, granted := make(chan struct{}), make(chan error, 1)
 	go func() { granted <- db.Coordinator().Await(ctx, s.Presence(), func() { close(seen) }) }()

@@ -99,6 +99,40 @@ func Config(url string) (*pgx.ConnConfig, error) {
 	return c, nil
 }
 
+// unreachable says why a database could not be opened. What a server refuses for
+// good need not be waited for.
+func unreachable(err error, where string) error {
+	switch refusal(err) {
+	case "28000", "28P01": // invalid_authorization_specification, invalid_password
+		return fault.Wrap(fault.Refused, err, "the database "+where+" refuses this user").
+			WithNext("check the user, the password, and the user's rights to the database")
+	case "3D000": // invalid_catalog_name
+		return fault.Wrap(fault.Refused, err, "there is no database "+where).WithNext("create it, and give the user all rights to it")
+	}
+	return fault.Wrap(fault.Unavailable, err, "the database "+where+" cannot be reached")
+}
+
+// refusal is the code with which every host refused, "" when one said anything
+// else or nothing: it may let us in later.
+func refusal(err error) string {
+	if hosts, ok := err.(interface{ Unwrap() []error }); ok {
+		code := ""
+		for i, e := range hosts.Unwrap() {
+			if c := refusal(e); i == 0 {
+				code = c
+			} else if c != code {
+				return ""
+			}
+		}
+		return code
+	}
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) {
+		return answer.Code
+	}
+	return ""
+}
+
 // Open opens a database by its URL.
 func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, error) {
 	c, err := Config(url)
@@ -115,7 +149,7 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 	defer cancel()
 	way, err := findWay(probing, placesOf(bare))
 	if err != nil {
-		return nil, fault.Wrap(fault.Unavailable, err, "the database "+where+" cannot be reached")
+		return nil, unreachable(err, where)
 	}
 	db := sql.OpenDB(connectorFor(way, c, bare))
 	if o.MaxConns <= 0 {
@@ -125,7 +159,7 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 	db.SetMaxIdleConns(o.MaxConns)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	if err := db.PingContext(ctx); err != nil {
-		err = fault.Wrap(fault.Unavailable, err, "the database "+where+" cannot be reached")
+		err = unreachable(err, where)
 		return nil, errors.Join(err, db.Close())
 	}
 	e := answers(where, db)
