@@ -28,6 +28,7 @@ func TestAvailability(t *testing.T) {
 		}{
 			{"move up by keyboard", moveByKeyboard},
 			{"move by drag", moveByDrag},
+			{"changed while dragged", changedWhileDragged},
 			{"make active", makeActive},
 			{"settings", changeSettings},
 			{"without script", moveWithoutScript},

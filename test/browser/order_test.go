@@ -3,6 +3,7 @@ package browser
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -91,9 +92,80 @@ func moveByDrag(t *testing.T, s *site) {
 	}
 }
 
+// changedWhileDragged has another one move the rows while one of them is held: they
+// stay as they are under the pointer, are shown as they have become when it is let
+// go, and are told then; a place among those that were is good for none of them.
+func changedWhileDragged(t *testing.T, s *site) {
+	p, watching, api := s.signIn(t, operator), s.signIn(t, viewer), s.token(t, operator)
+	watching.open(deskPage)
+	watching.isLive()
+	for _, phone := range []bool{false, true} {
+		p.size(1280, 900, false)
+		if phone {
+			p.phone()
+		}
+		p.open(deskPage)
+		p.isLive()
+		evaluate[bool](p, listening)
+		before := p.order()
+		after := []string{before[1], before[0], before[2]}
+		for _, to := range []string{"", before[2]} {
+			held := p.hold(before[0], to, phone)
+			api.move(before[1], -1)
+			watching.hasOrder(after)
+			if !p.eventually(func() bool { return evaluate[string](p, `heard`) == strings.Join(after, " ") }) {
+				t.Fatalf("the page heard of the order %q, want %v", evaluate[string](p, `heard`), after)
+			}
+			if now := p.order(); strings.Join(now, " ") != strings.Join(before, " ") {
+				t.Errorf("while a row is dragged the order becomes %v", now)
+			}
+			p.point("end", held, phone)
+			p.hasOrder(after)
+			if !p.eventually(func() bool {
+				return strings.Contains(evaluate[string](p, `told.join(" ")`), before[1]+" is number 1")
+			}) {
+				t.Errorf("what was held back is not told: %q", evaluate[[]string](p, `told`))
+			}
+			if to != "" { // the drag itself was decided on another order
+				p.sees("was changed in between")
+			}
+			api.move(before[1], 1)
+			p.hasOrder(before)
+			evaluate[bool](p, `(told.length = 0, true)`)
+		}
+	}
+}
+
+// listening is a script that keeps the order that the page's stream told last as
+// heard, and all that was told to those who do not see the page as told.
+const listening = `(() => {
+	const parse = JSON.parse, say = document.getElementById("say");
+	window.heard = "";
+	window.told = [];
+	JSON.parse = (text) => {
+		const m = parse(text);
+		if (m.panels?.order) heard = [...m.panels.order.matchAll(/data-key="row-([^"]*)"/g)].map(r => r[1]).join(" ");
+		return m;
+	};
+	new MutationObserver(() => told.push(say.textContent)).observe(say, { childList: true });
+	return true;
+})()`
+
+// move moves a server of the site's connector by some places, from whatever order.
+func (c client) move(server string, by int) {
+	c.t.Helper()
+	c.send(http.MethodPost, "/connectors/desk/order/"+server, "*", map[string]any{"by": by}, http.StatusOK)
+}
+
 // drag takes a row of the order at its handle and lets it go on another; "" = on
 // the page's heading.
 func (p *tab) drag(from, to string, touch bool) {
+	p.t.Helper()
+	p.point("end", p.hold(from, to, touch), touch)
+}
+
+// hold is drag without letting go; it returns where the pointer is.
+func (p *tab) hold(from, to string, touch bool) [2]float64 {
 	p.t.Helper()
 	at := func(selector string) [2]float64 {
 		c, err := call[[]float64](p, `(s) => { const r = document.querySelector(s).getBoundingClientRect(); return [r.left + Math.min(r.width / 2, 100), r.top + r.height / 2]; }`, selector)
@@ -112,7 +184,7 @@ func (p *tab) drag(from, to string, touch bool) {
 	p.point("start", begin, touch)
 	p.point("move", half, touch)
 	p.point("move", end, touch)
-	p.point("end", end, touch)
+	return end
 }
 
 // The events of a drag.

@@ -37,22 +37,36 @@ function show(html, url) {
   if (told) say(told.textContent);
 }
 
-// post sends a form without leaving the page. Forms wait for each other: one that
-// is pressed twice says the second time what the first answer made of it. More is
-// what is sent besides its fields.
+// post sends a form without leaving the page, as it is when it is pressed. Forms
+// wait for each other. More is what is sent besides its fields.
 let before = Promise.resolve();
-function post(form, submitter, more) {
-  before = before.then(() => send(form, submitter, more));
-}
-
-async function send(form, submitter, more = {}) {
-  if (submitter?.disabled) return; // by the answer to the form before
+const waiting = new Set(); // what buttons that were pressed send when their turn comes
+function post(form, submitter, more = {}) {
   const data = new URLSearchParams(new FormData(form, submitter));
   for (const [name, value] of Object.entries(more)) data.set(name, value);
+  if (submitter) waiting.add(data);
+  before = before.then(() => {
+    waiting.delete(data);
+    return send(form, submitter, data);
+  });
+}
+
+// followed has the buttons that were pressed on what one form was decided on go on
+// from what that form made of it: a button may be pressed twice. A drag goes a
+// distance over the rows as they were, so it is good for them alone.
+function followed(form, was) {
+  const now = form.elements.seen?.value;
+  if (!was || !now || !document.querySelector("#notice.notice-ok")) return;
+  for (const data of waiting) if (data.get("seen") === was) data.set("seen", now);
+}
+
+async function send(form, submitter, data) {
+  if (submitter?.disabled) return; // by the answer to the form before
   form.ariaBusy = "true";
   try {
     const answer = await fetch(submitter?.getAttribute("formaction") || form.action, { method: "POST", body: data });
     show(await answer.text(), answer.url);
+    followed(form, data.get("seen"));
   } catch {
     notice("red", "Not sent", "This server could not be reached, so nothing was changed. Try again.");
   } finally {
@@ -164,28 +178,26 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// The communication order, by keyboard (Alt and an arrow) and by drag. Both
-// press the row's own buttons' form, to a place.
-function move(row, by) {
-  const form = row.querySelector("form[data-move]");
-  if (!form || !by) return;
-  const button = form.querySelector(by < 0 ? "[value='-1']" : "[value='1']");
-  if (Math.abs(by) === 1) {
-    if (!button?.disabled) button.click();
-    return;
-  }
-  post(form, null, { by });
-}
+// The communication order, by keyboard (Alt and an arrow presses the row's own
+// button) and by drag (sends the buttons' form, with how far).
 
 document.addEventListener("keydown", (event) => {
   if (!event.altKey || event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
   const row = event.target.closest?.("tr[data-place]");
   if (!row) return;
   event.preventDefault();
-  move(row, event.key === "ArrowUp" ? -1 : 1);
+  row.querySelector(`form[data-move] [value='${event.key === "ArrowUp" ? -1 : 1}']`)?.click();
 });
 
 let dragged;
+
+// release lets panels follow again (live.js), which did not while a row was dragged.
+function release() {
+  for (const panel of document.querySelectorAll("[data-keep]")) {
+    delete panel.dataset.keep;
+    panel.dispatchEvent(new CustomEvent("tieline:released", { bubbles: true }));
+  }
+}
 
 function overRow(event) {
   const row = document.elementFromPoint(event.clientX, event.clientY)?.closest("tr[data-place]");
@@ -219,10 +231,11 @@ for (const end of ["pointerup", "pointercancel"]) {
   document.addEventListener(end, (event) => {
     if (!dragged) return;
     const row = end === "pointerup" ? overRow(event) : null, from = dragged;
-    from.classList.remove("dragging");
-    delete from.closest("[data-live]").dataset.keep;
-    clearDrop();
+    const form = from.querySelector("form[data-move]"), by = row ? row.dataset.place - from.dataset.place : 0;
     dragged = undefined;
-    if (row) move(from, Number(row.dataset.place) - Number(from.dataset.place));
+    from.classList.remove("dragging");
+    clearDrop();
+    if (form && by) post(form, null, { by }); // before the rows are others
+    release();
   });
 }

@@ -63,8 +63,7 @@ function warn(text) {
 // when it tells at all.
 function replace(old, html, tells) {
   const next = parse(html).body.firstElementChild;
-  // Nothing is taken away under the pointer; the next event brings it.
-  if (!old || !next || old.dataset.keep) return false;
+  if (!old || !next || old.dataset.keep) return false; // nothing is taken away under the pointer
   const told = [];
   for (const el of morph(old, next)) {
     if (!tells) continue;
@@ -77,11 +76,27 @@ function replace(old, html, tells) {
   return true;
 }
 
+// What came of a panel while its rows were dragged: the newest, by its id. The
+// server sends a panel once, so it is shown when the row is let go.
+const held = new Map();
+
 function apply(panels) {
-  for (const [id, html] of Object.entries(panels)) replace(document.getElementById(id), html, !first);
+  for (const [id, html] of Object.entries(panels)) {
+    const panel = document.getElementById(id);
+    if (panel?.dataset.keep) held.set(id, html);
+    else replace(panel, html, !first);
+  }
   first = false;
   document.dispatchEvent(new CustomEvent("tieline:panels"));
 }
+
+document.addEventListener("tieline:released", (event) => {
+  const id = event.target.id, html = held.get(id);
+  if (!held.delete(id)) return;
+  replace(event.target, html, true);
+  ages();
+  document.dispatchEvent(new CustomEvent("tieline:panels"));
+});
 
 // Lists: when each was last loaded, and which are about to be.
 const pause = 900; // ms between two loads of a list
