@@ -54,12 +54,15 @@ func oldestClaimedText(e *engine.Engine, connector string) string {
 		` AND claim_id IS NOT NULL` + sliceOf(e, "", oldestAmong, "") + `) AS looked WHERE failure <> '')`
 }
 
-// backlogText counts what three small indexes hold; settled links are in none.
+// backlogText counts what three small indexes hold; settled links are in none. Where
+// nothing is in back-off, the first in line is the oldest.
 func backlogText(e *engine.Engine) string {
 	return `
 SELECT connector, sum(due), sum(claimed), sum(parked), max(oldest) FROM (
 	SELECT o.connector, count(*) AS due, 0 AS claimed, 0 AS parked,
-		coalesce((SELECT now FROM clock) - ` + oldestDueText(e, "o.connector") + `, 0) AS oldest
+		CASE WHEN max(o.due_at) > (SELECT now FROM clock)
+			THEN coalesce((SELECT now FROM clock) - ` + oldestDueText(e, "o.connector") + `, 0)
+			ELSE (SELECT now FROM clock) - min(o.due_at) END AS oldest
 	FROM link AS o WHERE o.due_at IS NOT NULL GROUP BY o.connector
 	UNION ALL
 	SELECT o.connector, 0, count(*), 0,
@@ -83,16 +86,17 @@ func (db *DB) Backlog(ctx context.Context) (map[string]Backlog, error) {
 	all := map[string]Backlog{}
 	var err error
 	if db.statements.busy == "" {
-		err = db.addBacklog(ctx, all, db.statements.backlog)
+		_, err = db.addBacklog(ctx, all, db.statements.backlog)
 	} else {
 		err = db.busyBacklog(ctx, all)
 	}
 	return all, db.explain(err, "count the backlog")
 }
 
-// addBacklog adds what a statement counts, in the columns of backlogText.
-func (db *DB) addBacklog(ctx context.Context, all map[string]Backlog, text string, args ...any) error {
-	return each(ctx, db.engine.Read, func(rows *sql.Rows) error {
+// addBacklog adds what a statement counts, in the columns of backlogText. It
+// returns the connectors of which it says that their oldest lies ahead.
+func (db *DB) addBacklog(ctx context.Context, all map[string]Backlog, text string, args ...any) (ahead []string, err error) {
+	err = each(ctx, db.engine.Read, func(rows *sql.Rows) error {
 		var connector string
 		var n Backlog
 		var oldest int64
@@ -100,9 +104,12 @@ func (db *DB) addBacklog(ctx context.Context, all map[string]Backlog, text strin
 		b := all[connector]
 		b.Due, b.Claimed, b.Parked = b.Due+n.Due, b.Claimed+n.Claimed, b.Parked+n.Parked
 		b.OldestDue = max(time.Duration(oldest)*time.Microsecond, b.OldestDue)
-		all[connector] = b
+		if all[connector] = b; oldest < 0 {
+			ahead = append(ahead, connector)
+		}
 		return err
 	}, text, args...)
+	return ahead, err
 }
 
 // busyBacklog counts where every index lists every link: what is asked of all
@@ -131,12 +138,13 @@ func (db *DB) busyBacklog(ctx context.Context, all map[string]Backlog) error {
 			parts = append(parts, "SELECT connector, "+counted+" FROM link WHERE connector IN ("+strings.Join(c.list(some), ", ")+") AND "+where+" GROUP BY connector")
 		}
 	}
-	count(busy[busyDue], "count(*), 0, 0, 0", "due_at IS NOT NULL")
+	count(busy[busyDue], "count(*), 0, 0, CASE WHEN max(due_at) > (SELECT now FROM clock) THEN -1 ELSE (SELECT now FROM clock) - min(due_at) END", "due_at IS NOT NULL")
 	count(busy[busyClaimed], "0, count(*), 0, 0", "claim_id IS NOT NULL")
-	if err := db.addBacklog(ctx, all, strings.Join(parts, "\nUNION ALL "), c.args...); err != nil {
+	waiting, err := db.addBacklog(ctx, all, strings.Join(parts, "\nUNION ALL "), c.args...)
+	if err != nil {
 		return err
 	}
-	if err := db.addOldest(ctx, all, busy[busyDue], oldestDueText); err != nil {
+	if err := db.addOldest(ctx, all, waiting, oldestDueText); err != nil {
 		return err
 	}
 	return db.addOldest(ctx, all, busy[busyClaimed], oldestClaimedText)
@@ -152,7 +160,7 @@ func (db *DB) addOldest(ctx context.Context, all map[string]Backlog, connectors 
 		for i, name := range c.list(some) {
 			parts[i] = "SELECT " + name + ", 0, 0, 0, coalesce((SELECT now FROM clock) - " + oldest(db.engine, name) + ", 0)"
 		}
-		if err := db.addBacklog(ctx, all, strings.Join(parts, "\nUNION ALL "), c.args...); err != nil {
+		if _, err := db.addBacklog(ctx, all, strings.Join(parts, "\nUNION ALL "), c.args...); err != nil {
 			return err
 		}
 	}
