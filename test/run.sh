@@ -5,7 +5,7 @@
 # detector, the simulation, the fuzzers briefly, the real-process faults, and the console in
 # a browser.
 #
-#   test/run.sh            everything (about MINUTES minutes on 2 cores)
+#   test/run.sh            everything (about 15 minutes on 2 cores, everything built anew)
 #   test/run.sh STEP...    only these steps: static cross unit sim fuzz faults browser demo
 #   test/run.sh screenshots DIR   draws every page of the console: light, dark, phone
 #   test/run.sh soak       the long form of faults: at least 20,000 alerts through each (hours)
