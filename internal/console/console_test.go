@@ -38,13 +38,13 @@ remote: {kind: files, settings: {directory: /tmp}}
 // whoever asks is an operator.
 type bench struct {
 	testing.TB
-	db      *store.DB
-	url     string
-	counted *counted
-	console *console.Console
-	mux     *http.ServeMux
-	role    access.Role
-	paths   map[string]string // of every page, by its pattern; see walk
+	db        *store.DB
+	url       string
+	breakable *breakable
+	console   *console.Console
+	mux       *http.ServeMux
+	role      access.Role
+	paths     map[string]string // of every page, by its pattern; see walk
 }
 
 func settings(doc *connector.Document) ha.Settings {
@@ -62,14 +62,14 @@ func newBench(t testing.TB) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	b.db, b.counted = db, &counted{DB: db}
+	b.db, b.breakable = db, &breakable{DB: db}
 	check := func(*connector.Document) []fault.Problem { return nil }
-	shown := overview.New(b.counted)
+	shown := overview.New(b.breakable)
 	b.console = console.New(console.Config{Version: "test", Database: "sqlite", Services: console.Services{
 		Overview:     shown,
-		Availability: availability.New(b.counted, shown, availability.Documents{Check: check, Settings: settings}),
-		Documents:    documents.New(b.counted, documents.Kinds{Check: check, Settings: settings, Notes: check}),
-		Alerts:       alerts.New(b.counted),
+		Availability: availability.New(b.breakable, shown, availability.Documents{Check: check, Settings: settings}),
+		Documents:    documents.New(b.breakable, documents.Kinds{Check: check, Settings: settings, Notes: check}),
+		Alerts:       alerts.New(b.breakable),
 	}})
 	t.Cleanup(b.console.Close)
 	b.mux = http.NewServeMux()
@@ -180,16 +180,13 @@ func (b *bench) says(html string, wants ...string) {
 	}
 }
 
-// counted counts the statements that the services ask for: each of these
-// methods is one.
-type counted struct {
+// breakable is a database that can be away for the services.
+type breakable struct {
 	*store.DB
-	n    atomic.Int64
 	away atomic.Bool
 }
 
-func (c *counted) statement() error {
-	c.n.Add(1)
+func (c *breakable) reach() error {
 	if c.away.Load() {
 		f := fault.New(fault.Unavailable, "cannot read the management group: the database db.example does not answer")
 		f.After = 2 * time.Second
@@ -198,43 +195,43 @@ func (c *counted) statement() error {
 	return nil
 }
 
-func (c *counted) Glance(ctx context.Context) (store.Glance, error) {
-	if err := c.statement(); err != nil {
+func (c *breakable) Glance(ctx context.Context) (store.Glance, error) {
+	if err := c.reach(); err != nil {
 		return store.Glance{}, err
 	}
 	return c.DB.Glance(ctx)
 }
 
-func (c *counted) Backlog(ctx context.Context) (map[string]store.Backlog, error) {
-	if err := c.statement(); err != nil {
+func (c *breakable) Backlog(ctx context.Context) (map[string]store.Backlog, error) {
+	if err := c.reach(); err != nil {
 		return nil, err
 	}
 	return c.DB.Backlog(ctx)
 }
 
-func (c *counted) Throughput(ctx context.Context) (map[string]int64, error) {
-	if err := c.statement(); err != nil {
+func (c *breakable) Throughput(ctx context.Context) (map[string]int64, error) {
+	if err := c.reach(); err != nil {
 		return nil, err
 	}
 	return c.DB.Throughput(ctx)
 }
 
-func (c *counted) Document(ctx context.Context, name string, version int64) (store.StoredDocument, error) {
-	if err := c.statement(); err != nil {
+func (c *breakable) Document(ctx context.Context, name string, version int64) (store.StoredDocument, error) {
+	if err := c.reach(); err != nil {
 		return store.StoredDocument{}, err
 	}
 	return c.DB.Document(ctx, name, version)
 }
 
-func (c *counted) AvailabilityEvents(ctx context.Context, q store.HistoryQuery) ([]store.AvailabilityEvent, error) {
-	if err := c.statement(); err != nil {
+func (c *breakable) AvailabilityEvents(ctx context.Context, q store.HistoryQuery) ([]store.AvailabilityEvent, error) {
+	if err := c.reach(); err != nil {
 		return nil, err
 	}
 	return c.DB.AvailabilityEvents(ctx, q)
 }
 
-func (c *counted) DocumentLog(ctx context.Context, q store.HistoryQuery) ([]store.StoredDocument, error) {
-	if err := c.statement(); err != nil {
+func (c *breakable) DocumentLog(ctx context.Context, q store.HistoryQuery) ([]store.StoredDocument, error) {
+	if err := c.reach(); err != nil {
 		return nil, err
 	}
 	return c.DB.DocumentLog(ctx, q)

@@ -204,7 +204,7 @@ func TestDatabaseAway(t *testing.T) {
 	b := newBench(t)
 	b.connector()
 	b.get("/", http.StatusOK)
-	b.counted.away.Store(true)
+	b.breakable.away.Store(true)
 	for _, path := range []string{"/", "/connectors/desk", "/servers", "/history", "/connectors/desk/history"} {
 		page := b.get(path, http.StatusServiceUnavailable)
 		b.says(page, "The database does not answer", "the database db.example does not answer", "tieline db check", "Last known state", "ams1 Active", "loads again by itself every 5 seconds")
@@ -218,7 +218,7 @@ func TestDatabaseAway(t *testing.T) {
 		}
 	}
 	b.says(b.post("/connectors/desk/order", url.Values{"server": {"fra1"}, "by": {"-1"}, "seen": {"as it was"}}), "What you sent was not done")
-	b.counted.away.Store(false)
+	b.breakable.away.Store(false)
 	b.get("/", http.StatusOK)
 }
 
@@ -299,9 +299,9 @@ func TestLivePanelsComeWhenTheyChange(t *testing.T) {
 	changed := live.until("the new Active", func(e event) bool { return strings.Contains(e.Panels["status"], "fra1") })
 	b.says(changed.Panels["status"], "fra1 is Active since", "(epoch 2)")
 	b.says(changed.Panels["order"], "Active")
-	b.counted.away.Store(true)
+	b.breakable.away.Store(true)
 	live.until("that the database is away", func(e event) bool { return strings.Contains(e.Away, "does not answer") })
-	b.counted.away.Store(false)
+	b.breakable.away.Store(false)
 	live.until("that it is back", func(e event) bool { return e.Away == "" })
 }
 
