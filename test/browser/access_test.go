@@ -28,7 +28,7 @@ func TestSignIn(t *testing.T) {
 			t.Errorf("the sign-in leads to %s, not to the page that was asked for", p.path())
 		}
 		s.Servers[0].Kill()
-		p.base = s.Servers[1].URL
+		p.moveTo(s.Servers[1].URL)
 		p.open("/servers")
 		p.sees(operator.name)
 		p.press(operator.name)

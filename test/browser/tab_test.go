@@ -27,20 +27,21 @@ const patience = 45 * time.Second
 // tab is one browser window of one person: cookies are not shared.
 type tab struct {
 	t    *testing.T
-	base string // the server's address
+	base string // the server's address; moveTo changes it
 	ctx  context.Context
 
 	mu     sync.Mutex
-	bytes  float64  // received since the last open
-	status int64    // of the last document
-	faults []string // errors the pages logged, and requests to other hosts
+	own    map[string]bool // addresses that its pages may ask: the server's, and those it was at before
+	bytes  float64         // received since the last open
+	status int64           // of the last document
+	faults []string        // errors the pages logged, and requests to other hosts
 }
 
 // newTab opens a window on a server. It fails the test at its end when a page
 // logged an error or asked another host for anything.
 func newTab(t *testing.T, base string) *tab {
 	t.Helper()
-	p := &tab{t: t, base: base}
+	p := &tab{t: t, base: base, own: map[string]bool{base: true}}
 	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.heard))
 	t.Cleanup(cancel)
 	p.ctx = ctx
@@ -68,7 +69,7 @@ func (p *tab) heard(event any) {
 	defer p.mu.Unlock()
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
-		if !p.own(e.Request.URL) {
+		if !p.owns(e.Request.URL) {
 			p.faults = append(p.faults, "a page asked another host: "+e.Request.URL)
 		}
 	case *network.EventResponseReceived:
@@ -86,12 +87,20 @@ func (p *tab) heard(event any) {
 	}
 }
 
-func (p *tab) own(address string) bool {
+// moveTo has the tab open its next page on another server. What the last page
+// still asks of the former one is no fault of its own.
+func (p *tab) moveTo(base string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.base, p.own[base] = base, true
+}
+
+func (p *tab) owns(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil {
 		return false
 	}
-	return u.Scheme == "data" || u.Scheme == "blob" || u.Scheme+"://"+u.Host == p.base
+	return u.Scheme == "data" || u.Scheme == "blob" || p.own[u.Scheme+"://"+u.Host]
 }
 
 // expected lets the answers of documents pass (status is for the test to
