@@ -46,7 +46,7 @@ func (i IfMatch) Tag() (string, error) {
 		_, err := i.Version()
 		return "", err
 	}
-	return MayMatch{i.IfMatch}.Tag()
+	return MayMatch(i).Tag()
 }
 
 // MayMatch is IfMatch for an operation that may be asked for whatever is there.
