@@ -115,9 +115,9 @@ func (s *Service) Forwards(ctx context.Context, id alert.ID, connector string) e
 }
 
 // Retry makes an alert's links due now, parked or waiting, and returns how many;
-// connector "" is all, and fault.NotFound says that one does not forward it. seen is the tag of the connector's link to its remote
-// system that it was decided on, "" = any; the error is fault.Conflict where that
-// is another by now.
+// connector "" is all. seen is the tag of the connector's link to its remote system
+// that it was decided on, "" = any. Errors are fault.NotFound for a connector that
+// does not forward the alert, and fault.Conflict where the link is another by now.
 func (s *Service) Retry(ctx context.Context, who, connector string, id alert.ID, seen string) (int, error) {
 	if connector != "" {
 		if err := s.Forwards(ctx, id, connector); err != nil {
