@@ -34,8 +34,8 @@ const (
 	isParkedText    = "l.parked <> ''"
 )
 
-// chosen names the links of a page, in order.
-func (q ParkedQuery) chosen(db *DB) (text string, args []any) {
+// conditions are what a parked link must be to be asked for.
+func (q ParkedQuery) conditions() *conditions {
 	c := &conditions{}
 	if q.Connector != "" {
 		c.link = append(c.link, " AND link.connector = "+c.arg(q.Connector))
@@ -48,6 +48,12 @@ func (q ParkedQuery) chosen(db *DB) (text string, args []any) {
 		c.link = append(c.link, fmt.Sprintf(` AND (link.alert_id < %[1]s OR link.alert_id = %[1]s AND (link.connector > %[2]s
 			OR link.connector = %[2]s AND link.side > %[3]s))`, id, connector, side))
 	}
+	return c
+}
+
+// chosen names the links of a page, in order.
+func (q ParkedQuery) chosen(db *DB) (text string, args []any) {
+	c := q.conditions()
 	limit := q.Limit
 	if limit <= 0 {
 		limit = 100
@@ -112,6 +118,7 @@ type DeskRequest struct {
 	Connector string // of the filter
 	Text      string // of the filter
 	Seen      Seen   // of those listed: what it was decided on
+	SeenAll   string // with All: the tag of the set (ParkedSet) that it was decided on; "" = whatever is there
 	Who       string
 }
 
@@ -162,6 +169,9 @@ func (db *DB) TakeUpSeen(ctx context.Context, seen Seen, id alert.LinkID, who st
 // deskWork changes links in transactions of bounded size. change reports whether
 // the link became another; the filter must not find it again then.
 func (db *DB) deskWork(ctx context.Context, r DeskRequest, kind, text string, change func(l *linkRow, now int64) bool) (total int, work []string, err error) {
+	if r.All && r.SeenAll != "" {
+		return db.deskSet(ctx, r, kind, text, change)
+	}
 	q := ParkedQuery{Connector: r.Connector, Text: r.Text, Limit: retryPage}
 	for {
 		ids := r.Links

@@ -20,6 +20,7 @@ var editing = map[string]func(*testing.T, Fresh){
 	"desk/retry all of a filter":      deskRetryAll,
 	"desk/give up and take up":        deskGiveUp,
 	"desk/what it was decided on":     deskSeen,
+	"desk/all that was seen":          deskSet,
 	"desk/what was sent":              deskTried,
 	"people/filters":                  peopleFilters,
 }
