@@ -99,15 +99,20 @@ func (db *DB) checkSchema(ctx context.Context) ([]CheckLine, error) {
 		group.OK, group.Next = false, fault.Message(moved)
 	}
 	var identity string
+	lines = append(lines, group)
 	if err := db.engine.Read.QueryRowContext(ctx, db.statements.history).Scan(&identity); err != nil {
-		return lines, db.explain(err, "read what names the database's history")
+		text, next := messageOf(db.explain(err, "read what names the database's history"))
+		return append(lines, CheckLine{Name: "history", Text: text, Next: next}), nil
 	}
-	return append(lines, group, db.checkHistory(ctx, identity)), nil
+	return append(lines, db.checkHistory(ctx, identity)), nil
 }
 
 // checkHistory compares the database's history with what the leases have.
 func (db *DB) checkHistory(ctx context.Context, identity string) CheckLine {
 	line := CheckLine{Name: "history", OK: true, Text: identity}
+	if identity == "" {
+		return CheckLine{Name: "history", Text: "what names it cannot be seen by this login"}
+	}
 	var changed int
 	column := db.engine.Column("identity")
 	err := db.engine.Read.QueryRowContext(ctx, "SELECT count(*) FROM lease WHERE "+column+" <> '' AND "+column+" <> $1", identity).Scan(&changed)

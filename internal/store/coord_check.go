@@ -86,8 +86,11 @@ func (db *DB) checkPresence(ctx context.Context) (string, error) {
 	defer s.Close()
 	if s.Presence() == "" {
 		why, next := "a pooler lends it to others", "connect directly or through a session pool"
-		if db.Engine() == "sqlite" {
+		switch db.Engine() {
+		case "sqlite":
 			why, next = "the folder of presences beside the file cannot be used", "let every server write there"
+		case "sqlserver":
+			why, next = "the server has no application locks (sp_getapplock) or none left, or they keep no other session out", "shorten the polling interval"
 		}
 		return "", fault.New(fault.Refused, "a session keeps no lock here, because "+why).
 			WithNext("a crashed Active is then noticed only when its heartbeats stay out; " + next)

@@ -46,12 +46,22 @@ const (
 // nothing but its silence can tell whether that one lives, After says when the
 // name is free if it does not.
 func (db *DB) Join(ctx context.Context, j Join) error {
-	err := db.join(ctx, j)
+	err := db.prepare(ctx)
+	if err == nil {
+		err = db.join(ctx, j)
+	}
 	if err == nil {
 		db.nudges.joined(j.Server)
 		db.Wake(ctx, TopicLease)
 	}
 	return db.explain(err, "join the management group")
+}
+
+func (db *DB) prepare(ctx context.Context) error {
+	if db.engine.Prepare == nil {
+		return nil
+	}
+	return db.engine.Prepare(ctx)
 }
 
 func (db *DB) join(ctx context.Context, j Join) error {
@@ -60,7 +70,7 @@ func (db *DB) join(ctx context.Context, j Join) error {
 		if err != nil {
 			return err
 		}
-		err = db.write(ctx, func(tx *sql.Tx) error { return db.enter(ctx, tx, j, earlier) })
+		err = db.transact(ctx, func(tx *sql.Tx) error { return db.enter(ctx, tx, j, earlier) })
 		if !errors.Is(err, errOtherProcess) || try == attempts {
 			return err
 		}
@@ -212,18 +222,17 @@ func (db *DB) enter(ctx context.Context, tx *sql.Tx, j Join, earlier process) er
 const lockGroupText = "SELECT name FROM management_group WHERE one = 1"
 
 // lockGroup serialises everything that changes who is in the group and in which
-// order, until the transaction ends.
+// order, until the transaction ends. It refuses where the group was moved away.
 func (db *DB) lockGroup(ctx context.Context, tx *sql.Tx) (name string, err error) {
-	err = tx.QueryRowContext(ctx, db.statements.lockGroup).Scan(&name)
+	if err = tx.QueryRowContext(ctx, db.statements.lockGroup).Scan(&name); err == nil {
+		err = movedAway(name)
+	}
 	return name, err
 }
 
 // enterGroup checks the management group's name; the first server gives it.
 func (db *DB) enterGroup(ctx context.Context, tx *sql.Tx, j Join) error {
 	name, err := db.lockGroup(ctx, tx)
-	if err == nil {
-		err = movedAway(name)
-	}
 	switch {
 	case err != nil:
 		return err
@@ -335,7 +344,7 @@ func together(names []string) string {
 // It returns ha.ErrReplaced when the row belongs to another process, and
 // fault.Refused as Join does.
 func (db *DB) JoinConnectors(ctx context.Context, server, boot string, names []string) error {
-	err := db.write(ctx, func(tx *sql.Tx) error {
+	err := db.transact(ctx, func(tx *sql.Tx) error {
 		if _, err := db.lockGroup(ctx, tx); err != nil {
 			return err
 		}
@@ -368,7 +377,7 @@ func (db *DB) JoinConnectors(ctx context.Context, server, boot string, names []s
 // Leave marks a server's process as ended. The row and its place in the
 // communication orders stay.
 func (db *DB) Leave(ctx context.Context, server, boot string) error {
-	err := db.write(ctx, func(tx *sql.Tx) error {
+	err := db.transact(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "UPDATE server SET boot = '', presence = '' WHERE name = $1 AND boot = $2", server, boot)
 		return err
 	})

@@ -22,6 +22,13 @@ import (
 // that a statement evaluates once.
 const Now = "(SELECT now FROM clock)"
 
+// InService is the condition that the management group is in this database: it is
+// not being copied to another one, was not, and this is no unfinished copy of it.
+// Whoever writes without being fenced by a term compares it in the transaction that
+// writes, in this statement or in an earlier one.
+const InService = `NOT EXISTS (SELECT 1 FROM management_group WHERE name LIKE '% ![being moved]' ESCAPE '!'
+	OR name LIKE '% ![moved]' ESCAPE '!' OR name LIKE '% ![being copied]' ESCAPE '!')`
+
 // Identity names the database's history (rule L8), as an expression that a
 // statement evaluates once. The view has one column, whose name some engines
 // reserve. It changes when commits may have been lost: at a
@@ -46,6 +53,9 @@ type Engine struct {
 	Goose      string
 	// Lock runs f while no other process of the management group does: migrations.
 	Lock func(ctx context.Context, f func() error) error
+	// Prepare makes the database ready for a server that is about to join, where
+	// that takes more than the schema. Nil = nothing.
+	Prepare func(ctx context.Context) error
 
 	// Classify says what an error of the driver means.
 	Classify func(error) Class
@@ -117,6 +127,10 @@ type Statements struct {
 	// Slice ends a query that answers at most n rows of an order ("" = any), after
 	// offset rows were passed over ("" = none); nil is ORDER BY, LIMIT, OFFSET.
 	Slice func(order, n, offset string) string
+	// Quiet waits, in a transaction of its own, until every transaction has ended
+	// that read management_group or lease before; "" where nothing can be under way
+	// beside a transaction that wrote them.
+	Quiet string
 	// ForUpdate ends a SELECT whose rows must not change before the transaction
 	// ends; empty where a writer is alone anyway.
 	ForUpdate string

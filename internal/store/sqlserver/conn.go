@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,8 +37,7 @@ var markers = param.New(param.AtP)
 type connector struct {
 	config msdsn.Config
 	login  time.Duration // bounds the making of one connection
-	setup  string        // run on each new connection
-	wishes string        // likewise; a server that refuses it is used all the same
+	wishes string        // settings of each new connection, one a line, that a server may refuse
 }
 
 func (c *connector) Driver() driver.Driver { return c }
@@ -75,16 +75,27 @@ func (c *connector) connect(ctx context.Context, config msdsn.Config, w *wires) 
 		return nil, err
 	}
 	dc := &conn{Conn: made.(*mssql.Conn), wires: w}
-	if err := dc.settle(ctx, c.setup); err != nil {
-		return nil, fmt.Errorf("set the connection up: %w", err)
-	}
-	if c.wishes == "" {
-		return dc, nil
-	}
-	if err := dc.settle(ctx, c.wishes); err != nil && !refused(err) {
+	if err := dc.setUp(ctx, c.wishes); err != nil {
 		return nil, fmt.Errorf("set the connection up: %w", err)
 	}
 	return dc, nil
+}
+
+// setUp makes one request of what is needed and what is wished. Only where that is
+// refused each setting is one of its own.
+func (c *conn) setUp(ctx context.Context, wishes string) error {
+	if err := c.settle(ctx, needs+"\n"+wishes); !refused(err) {
+		return err
+	}
+	if err := c.settle(ctx, needs); err != nil {
+		return err
+	}
+	for wish := range strings.SplitSeq(wishes, "\n") {
+		if err := c.settle(ctx, wish); err != nil && !refused(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // settle runs a batch without parameters: what it sets would end with one that

@@ -20,16 +20,14 @@ const (
 	closeTimeout = 2 * time.Second
 )
 
-// coordinationSetup lets nothing wait for a lock of somebody else's longer than a
-// second. A transaction is always one batch, which the server carries out to the
-// end without asking the client: a process that is frozen in the middle of one
-// holds nothing. (SQL Server ends no transaction for being idle.)
-const coordinationSetup = commonSetup + `
-SET LOCK_TIMEOUT 1000;`
-
-// coordinationWishes spares coordination being a deadlock's victim; not every
-// server that speaks SQL Server's language knows the setting.
-const coordinationWishes = "SET DEADLOCK_PRIORITY HIGH;"
+// coordinationWishes let nothing wait for a lock of somebody else's longer than a
+// second, and spare coordination being a deadlock's victim. A transaction is always
+// one batch, which the server carries out to the end without asking the client: a
+// process that is frozen in the middle of one holds nothing. (SQL Server ends no
+// transaction for being idle.)
+const coordinationWishes = defaults + `
+SET LOCK_TIMEOUT 1000;
+SET DEADLOCK_PRIORITY HIGH;`
 
 // Coordinator opens coordination sessions on connections of their own.
 type Coordinator struct {
@@ -46,7 +44,7 @@ type Coordinator struct {
 // nobody's transaction (READ_COMMITTED_SNAPSHOT).
 func newCoordinator(c *connector, work *sql.DB, versions bool, log *slog.Logger) *Coordinator {
 	own := *c
-	own.setup, own.wishes = coordinationSetup, coordinationWishes
+	own.wishes = coordinationWishes
 	return &Coordinator{connector: &own, work: work, texts: textsOf(versions), log: log}
 }
 

@@ -9,7 +9,8 @@
 // # What it relies on, and what not
 //
 // No statement relies on a table hint or on an isolation above READ COMMITTED.
-// Hints only spare waiting. READ_COMMITTED_SNAPSHOT may be on (Azure's default,
+// Hints only spare waiting; but one makes a copy to another database wait for what
+// is under way, and a copy is compared again for what ended without it. READ_COMMITTED_SNAPSHOT may be on (Azure's default,
 // and advised) or off, and the server may be one that keeps row versions by
 // itself and ignores hints. There an UPDATE that had to wait looks at the newest
 // version of the row it updates, and asks its WHERE again for that row alone: what
@@ -54,8 +55,9 @@
 //
 // The history's name (rule L8) changes with every RESTORE and when an
 // availability group's other replica takes over. It does not when the files, the
-// volume or the machine are set back beneath the server, and not at all where the
-// server names no recovery fork: the check of the database says so then.
+// volume or the machine are set back beneath the server, and less often where the
+// login, or the server, shows no recovery fork: the check of the database says so
+// then (historian).
 //
 // SQL Server ends no transaction because its client is silent. What a process
 // that is frozen inside one keeps locked, others skip (claims), or wait 5 s for

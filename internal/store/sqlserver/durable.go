@@ -19,15 +19,10 @@ const (
 JOIN sys.databases AS d ON d.group_database_id IS NOT NULL AND d.database_id = DB_ID()
 JOIN sys.availability_databases_cluster AS c ON c.group_database_id = d.group_database_id AND c.group_id = r.group_id
 WHERE r.availability_mode = 0`
-
-	// toldText is 1 where the server names the database's history: Azure SQL
-	// Database (edition 5) by when the database was made, others by its fork.
-	toldText = `SELECT CASE WHEN OBJECT_ID(N'sys.database_recovery_status') IS NOT NULL
-	OR CAST(SERVERPROPERTY('EngineEdition') AS int) = 5 THEN 1 ELSE 0 END`
 )
 
 // durable reports settings under which a confirmed commit may be lost.
-func durable(ctx context.Context, db *sql.DB) ([]string, error) {
+func durable(ctx context.Context, db *sql.DB, history historian) ([]string, error) {
 	var found []string
 	var delayed sql.NullInt64
 	if err := db.QueryRowContext(ctx, durableText).Scan(&delayed); err != nil && !errors.Is(err, sql.ErrNoRows) && !refused(err) {
@@ -36,15 +31,17 @@ func durable(ctx context.Context, db *sql.DB) ([]string, error) {
 	if delayed.Int64 == 2 {
 		found = append(found, "DELAYED_DURABILITY is FORCED: a crash may lose confirmed commits")
 	}
-	var told int64
-	if err := db.QueryRowContext(ctx, toldText).Scan(&told); err == nil && told == 0 {
-		found = append(found, "the server does not tell when its history changes (it has no sys.database_recovery_status): "+
-			"commits lost at a failover or a restore of its own go unnoticed")
+	by, err := history.seen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if weak := history.weakness(ctx, by); weak != "" {
+		found = append(found, weak)
 	}
 	var asynchronous int64
 	// The catalog of availability groups is not there, or not open to us, on many
 	// servers; what it would say is then unknown.
-	err := db.QueryRowContext(ctx, replicasText).Scan(&asynchronous)
+	err = db.QueryRowContext(ctx, replicasText).Scan(&asynchronous)
 	if err == nil && asynchronous > 0 {
 		found = append(found, fmt.Sprintf("%d replicas commit asynchronously: a forced failover to one may lose confirmed commits", asynchronous))
 	}

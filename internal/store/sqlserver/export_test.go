@@ -6,8 +6,8 @@ import "tieline/internal/store/param"
 // for, with their parameters as the driver has them.
 func Texts() map[string]string {
 	texts := map[string]string{
-		"setup": workSetup, "coordination setup": coordinationSetup, "wishes": coordinationWishes, "json": jsonText, "encrypted": encryptedText,
-		"told": toldText, "lock migrations": migrationLock, "take a lock": takeLock, "await a lock": awaitLock,
+		"needs": needs, "wishes": workWishes, "coordination's wishes": coordinationWishes, "json": jsonText, "encrypted": encryptedText,
+		"cloud": cloudText, "lock migrations": migrationLock, "take a lock": takeLock, "await a lock": awaitLock,
 		"held": heldLock, "take": takeText, "release": releaseText, "doubt some": doubtStepText, "doubt": doubtText,
 		"look": lookText, "durable": durableText, "replicas": replicasText, "claim": claimText,
 		"version": versionText, "sessions": sessionsText, "privilege": privilegeText, "sizes": sizesText, "counts": countsText,
@@ -16,6 +16,9 @@ func Texts() map[string]string {
 		group := textsOf(versions)
 		texts["group"+name], texts["read"+name], texts["beat"+name] = group.query, group.read, group.beat
 		texts["beat alone"+name] = group.alone
+	}
+	for _, n := range namings {
+		texts["history by "+n.expression] = "SELECT " + n.expression
 	}
 	for name, text := range singles {
 		texts[name] = text

@@ -31,7 +31,11 @@ const versionText = `SELECT COALESCE(CAST(SERVERPROPERTY('ProductVersion') AS nv
 
 func (i inspector) version(ctx context.Context) (found, todo string, err error) {
 	var version, edition, full string
-	if err := i.db.QueryRowContext(ctx, versionText).Scan(&version, &edition, &full); err != nil {
+	err = i.db.QueryRowContext(ctx, versionText).Scan(&version, &edition, &full)
+	if refused(err) {
+		return "the server does not tell its version", "", nil
+	}
+	if err != nil {
 		return "", "", err
 	}
 	if strings.Contains(full, "Babelfish") { // it tells 12 as well

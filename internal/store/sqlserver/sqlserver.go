@@ -23,11 +23,15 @@ var migrations embed.FS
 // connections is how many connections work uses, by default.
 const connections = 8
 
-// commonSetup is set on every connection, whatever the server's and the database's
-// own defaults are. Filtered indexes and an index on a computed column demand the
-// ANSI settings; XACT_ABORT lets no transaction go on behind an error.
-const commonSetup = `SET NOCOUNT OFF;
-SET XACT_ABORT ON;
+// needs is set on every connection, and a server that refuses it is not used:
+// without XACT_ABORT a transaction that is one batch would go on behind an error,
+// and commit the half of it.
+const needs = "SET XACT_ABORT ON;"
+
+// defaults are set on every connection, whatever the server's and the database's
+// own are. Filtered indexes and an index on a computed column demand the ANSI
+// settings. A server that refuses one of them knows no other way than ours.
+const defaults = `SET NOCOUNT OFF;
 SET IMPLICIT_TRANSACTIONS OFF;
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
@@ -38,8 +42,8 @@ SET ARITHABORT ON;
 SET NUMERIC_ROUNDABORT OFF;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;`
 
-// workSetup lets a statement of work wait 5 s for a lock.
-const workSetup = commonSetup + `
+// workWishes let a statement of work wait 5 s for a lock.
+const workWishes = defaults + `
 SET LOCK_TIMEOUT 5000;`
 
 // IsURL reports whether a URL names a SQL Server database.
@@ -57,7 +61,7 @@ func OpenDB(url string) (*sql.DB, error) {
 
 func newConnector(c msdsn.Config) *connector {
 	login := loginWithin(&c)
-	return &connector{config: c, login: login, setup: workSetup}
+	return &connector{config: c, login: login, wishes: workWishes}
 }
 
 // Open opens a database by its URL.
@@ -89,8 +93,17 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 	}
 	e := Dialect()
 	e.Where, e.Write, e.Read, e.Close = where(c), db, db, db.Close
-	e.Lock = func(ctx context.Context, f func() error) error { return locked(ctx, db, f) }
-	e.Durable = func(ctx context.Context) ([]string, error) { return durable(ctx, db) }
+	history := historian{db: db, where: where(c), log: o.Log}
+	e.Lock = func(ctx context.Context, f func() error) error {
+		return locked(ctx, db, o.Log, func() error {
+			if err := f(); err != nil {
+				return notMigrated(err, where(c))
+			}
+			return history.migrated(ctx)
+		})
+	}
+	e.Prepare = history.prepare
+	e.Durable = func(ctx context.Context) ([]string, error) { return durable(ctx, db, history) }
 	e.Inspect = inspector{db: db, settings: s}.inspect()
 	coordinator := newCoordinator(connector, db, s.versions, o.Log)
 	e.Coordination, e.GroupQuery = coordinator, coordinator.texts.query
@@ -127,7 +140,6 @@ type settings struct {
 	readOnly  bool
 	level     int64 // compatibility level: 140 is SQL Server 2017's
 	json      error // why OPENJSON is refused
-	history   bool  // the name of the history can be read, or is not there yet
 	encrypted bool
 }
 
@@ -137,21 +149,21 @@ FROM sys.databases AS d WHERE d.database_id = DB_ID()`
 
 	// jsonText asks for what is needed: a level says what SQL Server would do, and
 	// other servers answer any.
-	jsonText = "SELECT CAST(COUNT(*) AS bigint) FROM OPENJSON(N'[{\"n\":1}]') WITH (n bigint)"
+	jsonText = "SELECT COALESCE((SELECT n FROM OPENJSON(N'[{\"n\":1}]') WITH (n bigint) FOR JSON PATH), N'[]')"
 
 	encryptedText = "SELECT encrypt_option FROM sys.dm_exec_connections WHERE session_id = @@SPID"
 )
 
 // look reads the settings. What a server does not tell is taken for good.
 func look(ctx context.Context, db *sql.DB) (settings, error) {
-	s := settings{history: true, encrypted: true}
+	s := settings{encrypted: true}
 	var versions, readOnly, level sql.NullInt64
 	err := db.QueryRowContext(ctx, lookText).Scan(&versions, &readOnly, &level)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) && !refused(err) {
 		return s, fault.Wrap(fault.Unavailable, err, "the settings of the database cannot be read")
 	}
 	s.versions, s.readOnly, s.level = versions.Int64 == 1, readOnly.Int64 == 1, level.Int64
-	var rows int64
+	var rows string
 	s.json = db.QueryRowContext(ctx, jsonText).Scan(&rows)
 	if s.json != nil && !refused(s.json) {
 		return s, fault.Wrap(fault.Unavailable, s.json, "the database does not answer")
@@ -159,15 +171,6 @@ func look(ctx context.Context, db *sql.DB) (settings, error) {
 	var option string
 	err = db.QueryRowContext(ctx, encryptedText).Scan(&option)
 	s.encrypted = err != nil || option != "FALSE" // who may not look is told nothing
-	var exists, named sql.NullInt64
-	err = db.QueryRowContext(ctx, "SELECT OBJECT_ID(N'history')").Scan(&exists)
-	if err == nil && exists.Valid {
-		err = db.QueryRowContext(ctx, "SELECT CASE WHEN [identity] IS NULL THEN 0 ELSE 1 END FROM history").Scan(&named)
-		s.history = named.Int64 == 1
-	}
-	if err != nil {
-		return s, fault.Wrap(fault.Unavailable, err, "what names the history of the database cannot be read")
-	}
 	return s, nil
 }
 
@@ -181,11 +184,8 @@ func (s settings) usable(c msdsn.Config) error {
 		return fault.Wrap(fault.Refused, s.json, fmt.Sprintf("the database %s has compatibility level %d; OPENJSON needs 130", where(c), s.level)).
 			WithNext("ALTER DATABASE " + c.Database + " SET COMPATIBILITY_LEVEL = 140")
 	case s.json != nil:
-		return fault.Wrap(fault.Refused, s.json, "the server of the database "+where(c)+" does not know OPENJSON: "+s.json.Error()).
+		return fault.Wrap(fault.Refused, s.json, "the server of the database "+where(c)+" does not know OPENJSON and FOR JSON: "+s.json.Error()).
 			WithNext("use SQL Server 2017 or later")
-	case !s.history:
-		return fault.New(fault.Refused, "the login may not see what names the history of the database "+where(c)).
-			WithNext("GRANT VIEW ANY DATABASE to it: without that, lost commits after a restore would go unnoticed")
 	}
 	return nil
 }
@@ -197,8 +197,23 @@ var migrationLock = fmt.Sprintf(`DECLARE @result int;
 EXEC @result = sp_getapplock @Resource = N'tieline migrations', @LockMode = N'Exclusive', @LockOwner = N'Session', @LockTimeout = %d;
 SELECT CAST(@result AS bigint);`, migrationPiece.Milliseconds())
 
+// notMigrated says what a migration needs that the server, or its administrator,
+// does not give.
+func notMigrated(err error, where string) error {
+	var known *fault.Error
+	if !refused(err) || errors.As(err, &known) {
+		return err
+	}
+	f := fault.Wrap(fault.Refused, err, "the schema of "+where+" cannot be migrated: "+err.Error())
+	switch number(err) {
+	case 229, 230, 262, 297, 300, 1088, 2760, 15151, 15247: // permissions
+		return f.WithNext("give the login the role db_owner in this database, then run tieline db migrate")
+	}
+	return f.WithNext("use SQL Server 2017 or later, or a server that takes its language, and run tieline db migrate again")
+}
+
 // locked runs f while a session of its own holds an application lock.
-func locked(ctx context.Context, db *sql.DB, f func() error) (err error) {
+func locked(ctx context.Context, db *sql.DB, log *slog.Logger, f func() error) (err error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
@@ -210,6 +225,12 @@ func locked(ctx context.Context, db *sql.DB, f func() error) (err error) {
 		err := conn.QueryRowContext(ctx, migrationLock).Scan(&result)
 		if granted = err == nil && result >= 0; !granted && err == nil && !timedOut(result, time.Since(began), migrationPiece) {
 			err = lockRefused(result)
+		}
+		if refused(err) {
+			// There are no such locks. Each migration is a transaction: of two at once
+			// one fails, as its tables are there, and finds them when it is run again.
+			log.Warn("the database takes no application locks: migrate from one server at a time", slog.Any("err", err))
+			return f()
 		}
 		if err != nil {
 			return fmt.Errorf("lock the schema: %w", err)

@@ -38,7 +38,8 @@ type batch struct {
 
 var singles = map[string]string{
 	"fenced":         "SELECT CASE WHEN " + fence + " THEN 1 ELSE 0 END",
-	"history":        "SELECT [identity] FROM history",
+	"history":        historyText,
+	"group name":     "SELECT name FROM management_group WITH (REPEATABLEREAD) WHERE one = 1", // as inService
 	"lock group":     "UPDATE management_group SET name = name OUTPUT inserted.name WHERE one = 1",
 	"expire":         expireText,
 	"unpark":         unparkText,
@@ -127,7 +128,7 @@ IF @@ROWCOUNT = 0
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 
 const saveLeaseText = `INSERT INTO lease (connector, epoch, beat, server, boot, promised, successor, wish, [identity], since)
-SELECT $1, 0, 0, N'', N'', 0, N'', N'', [identity], $2 FROM history
+SELECT $1, 0, 0, N'', N'', 0, N'', N'', COALESCE([identity], N''), $2 FROM history
 WHERE NOT EXISTS (SELECT 1 FROM lease WHERE lease.connector = $1)`
 
 var detailText = `SELECT ` + of("link", linkNames) + `,

@@ -24,10 +24,20 @@ var (
 	}
 )
 
+// views are what PostgreSQL has in the place of a view, by what is in its text.
+var views = []struct{ has, is string }{
+	{"VIEW clock", clock},
+	{"recovery_fork_guid", `CREATE OR REPLACE VIEW history AS SELECT ('mssql-played-' || NULLIF(current_setting('played.fork'), '')) COLLATE "C" AS identity`},
+	{"create_date", `CREATE OR REPLACE VIEW history AS SELECT ('mssql-played-made-' || '` + madeAt + `') COLLATE "C" AS identity`},
+	{"mssql-unnamed-", `CREATE OR REPLACE VIEW history AS SELECT ('mssql-unnamed-' || (SELECT id FROM management_group)) COLLATE "C" AS identity`},
+}
+
 // definition makes PostgreSQL's of a table, an index or a view.
 func definition(text string) string {
-	if strings.HasPrefix(text, "CREATE VIEW clock") {
-		return clock
+	for _, v := range views {
+		if strings.Contains(text, v.has) {
+			return v.is
+		}
 	}
 	text = typesOf(text)
 	for _, d := range defined {

@@ -25,6 +25,9 @@ type Server struct {
 	mu       sync.Mutex
 	sessions map[int64]*session
 	last     int64
+	refused  []refusal
+	forks    bool   // there is a view of recovery forks
+	fork     string // what it shows to sessions; "" = nothing
 }
 
 // Play starts a server before the PostgreSQL server of the URL; it ends with the

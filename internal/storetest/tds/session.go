@@ -24,7 +24,9 @@ type session struct {
 	database string
 	program  string
 	postgres *pgx.Conn
-	begun    bool // a transaction, by the transaction manager
+	begun    bool   // a transaction, by the transaction manager
+	fork     string // the recovery fork that it sees, "" = none
+	forks    bool   // there is a view of recovery forks
 }
 
 func (s *Server) newSession(c *connection, database, program string) (*session, error) {
@@ -41,10 +43,14 @@ func (s *Server) newSession(c *connection, database, program string) (*session, 
 	if err != nil {
 		return nil, err
 	}
+	fork, forks := s.shown()
+	if _, err := p.Exec(c.ctx, "SELECT set_config('played.fork', $1, false)", fork); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last++
-	session := &session{server: s, conn: c, id: s.last, database: database, program: program, postgres: p}
+	session := &session{server: s, conn: c, id: s.last, database: database, program: program, postgres: p, fork: fork, forks: forks}
 	s.sessions[session.id] = session
 	return session, nil
 }

@@ -23,8 +23,12 @@ func (b *batch) system(m []string) error {
 		number(int64(0), int64(0), int64(120))
 	case strings.Contains(text, "encrypt_option"):
 		b.answer(result{kinds: []kind{texts}, rows: [][]any{{"FALSE"}}, count: 1})
-	case strings.Contains(text, "database_recovery_status"):
+	case strings.Contains(text, "EngineEdition"):
 		number(int64(0))
+	case strings.Contains(text, "recovery_fork_guid") && b.session.forks:
+		b.answer(result{kinds: []kind{texts}, rows: [][]any{{textOrNull(b.session.fork)}}, count: 1})
+	case strings.Contains(text, "create_date"):
+		b.answer(result{kinds: []kind{texts}, rows: [][]any{{madeAt}}, count: 1})
 	case strings.Contains(text, "HAS_PERMS_BY_NAME"):
 		number(int64(1))
 	case strings.Contains(text, "ProductVersion"):
@@ -54,4 +58,14 @@ func (b *batch) sessionsLike(pattern string) result {
 	}
 	r.count = int64(len(r.rows))
 	return r
+}
+
+// madeAt is when a played database was made.
+const madeAt = "2026-01-02T03:04:05.678"
+
+func textOrNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
 }

@@ -14,13 +14,14 @@ var plain = []struct {
 	is  string
 }{
 	{regexp.MustCompile(collation), ""},
-	{regexp.MustCompile(` WITH \((?:NOLOCK|READCOMMITTEDLOCK)[^)]*\)`), ""}, // hints
+	{regexp.MustCompile(` WITH \((?:NOLOCK|READCOMMITTEDLOCK|REPEATABLEREAD)[^)]*\)`), ""}, // hints
 	{regexp.MustCompile(`\nOPTION \([^)]*\)`), ""},
 	{regexp.MustCompile(`CAST\(HASHBYTES\('SHA2_256', ([\w.]+)\) AS binary\(32\)\)`), "md5($1)"},
 	{regexp.MustCompile(`CHARINDEX\((\w+), (@\w+)\)`), "strpos($2, $1)"},
 	{regexp.MustCompile(`LEN\((@\w+) \+ N'\.'\) - 1`), "char_length($1)"},
 	{regexp.MustCompile(`OBJECT_ID\(N'(\w+)'\)`), "to_regclass('$1')::oid::bigint"},
 	{regexp.MustCompile(`\bCOUNT_BIG\(`), "count("},
+	{regexp.MustCompile(`'mssql-unnamed-' \+`), "'mssql-unnamed-' ||"},
 	{regexp.MustCompile(`(CAST\(NEWID\(\) AS char\(36\)\)) \+`), "$1 ||"},
 	{regexp.MustCompile(`\bNEWID\(\)`), "gen_random_uuid()"},
 }
@@ -39,7 +40,7 @@ const forJSON = " FOR JSON PATH"
 
 // translate makes PostgreSQL's of one statement, with the variables' values.
 func (b *batch) translate(text string) string {
-	for _, word := range []string{"CREATE ", "DROP "} {
+	for _, word := range []string{"CREATE ", "ALTER ", "DROP "} {
 		if strings.HasPrefix(text, word) {
 			return definition(text)
 		}

@@ -201,21 +201,11 @@ CREATE VIEW clock AS
 SELECT DATEDIFF_BIG(MICROSECOND, CAST('1970-01-01T00:00:00' AS datetime2(6)), SYSUTCDATETIME()) AS now;
 -- +goose StatementEnd
 
--- What names the history is the recovery fork, which every RESTORE and a forced
--- failover begin anew, and the server's name, which differs between the replicas
--- of an availability group. Every login may look by default (VIEW ANY DATABASE);
--- one that may not gets NULL, and is refused when it opens the database. Where
--- the server has no such view, it is when the database was made, which Azure SQL
--- Database does anew at a restore, always into a new database.
+-- What names the history, until the program that migrates finds a name that
+-- changes with it, among those that its login sees.
 -- +goose StatementBegin
-IF OBJECT_ID('sys.database_recovery_status') IS NOT NULL AND CAST(SERVERPROPERTY('EngineEdition') AS int) <> 5
-	EXEC (N'CREATE VIEW history AS
-SELECT (N''mssql-'' + CAST(SERVERPROPERTY(''ServerName'') AS nvarchar(128)) + N''-'' + CAST((SELECT r.recovery_fork_guid
-	FROM sys.database_recovery_status AS r WHERE r.database_id = DB_ID()) AS nvarchar(36))) COLLATE Latin1_General_100_BIN2 AS [identity]')
-ELSE
-	EXEC (N'CREATE VIEW history AS
-SELECT (N''mssql-'' + COALESCE(CAST(SERVERPROPERTY(''ServerName'') AS nvarchar(128)), N'''') + N''-'' + CONVERT(nvarchar(40), (SELECT d.create_date
-	FROM sys.databases AS d WHERE d.database_id = DB_ID()), 126)) COLLATE Latin1_General_100_BIN2 AS [identity]');
+CREATE VIEW history AS
+SELECT (SELECT N'mssql-unnamed-' + id FROM management_group) COLLATE Latin1_General_100_BIN2 AS [identity];
 -- +goose StatementEnd
 
 -- The group is made with the schema, so that no server sees one without the other.
