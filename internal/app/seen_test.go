@@ -125,10 +125,9 @@ func TestCommandsNameWhatTheyWereDecidedOn(t *testing.T) {
 	c.ask(202, "POST", "/connectors/desk/active/lon1", "*", "")
 }
 
-// TestWhatWasSentIsKept: the parked desk shows what the remote system did not
-// take, also when the alert says something else by now; and what is done to a
-// link is done to the link that was seen.
-func TestWhatWasSentIsKept(t *testing.T) {
+// refusing is a server that is Active for connector desk, whose remote system
+// refuses every write, and somebody who operates it.
+func refusing(t *testing.T) (*App, *client) {
 	dir, desk := t.TempDir(), newDesk(t)
 	apply(t, dir, desk.document)
 	a := start(t, settings(dir, "one"))
@@ -145,6 +144,14 @@ func TestWhatWasSentIsKept(t *testing.T) {
 		}
 		return remotetest.Fault{Status: http.StatusUnprocessableEntity}
 	})
+	return a, c
+}
+
+// TestWhatWasSentIsKept: the parked desk shows what the remote system did not
+// take, also when the alert says something else by now; and what is done to a
+// link is done to the link that was seen.
+func TestWhatWasSentIsKept(t *testing.T) {
+	a, c := refusing(t)
 	post(t, a, "shop", map[string]any{"key": "disk", "summary": "disk of db1 is full"})
 	var parked map[string]any
 	seen := func() string {
@@ -194,6 +201,10 @@ func TestWhatWasSentIsKept(t *testing.T) {
 	if _, given := c.ask(200, "POST", "/parked/give-up", "", named(second)); given["links"] != 1.0 {
 		t.Errorf("given up are %v", given)
 	}
+	nameless := `{"reason":"noise","links":[{"alert":"` + parked["alert"].(string) + `","connector":"desk"}]}`
+	_, problem = c.ask(428, "POST", "/parked/give-up", "", nameless)
+	c.says(problem, "does not say what it was decided on")
+	c.ask(409, "POST", "/parked/give-up", "*", nameless) // whatever became of it: it is parked no more
 	c.ask(412, "POST", link+"/take-up", second, `{"connector":"desk"}`)
 	_, shown := c.ask(200, "GET", link, "", "")
 	third := shown["links"].([]any)[0].(map[string]any)["etag"].(string)

@@ -48,6 +48,14 @@ func (s *Service) Desk(ctx context.Context, q ParkedQuery) ([]DeskLink, error) {
 	return list, nil
 }
 
+// ParkedSet tells what a filter finds of the desk on all of its pages, with the
+// tag that a decision about all of it is made on (DeskRequest.SeenAll).
+func (s *Service) ParkedSet(ctx context.Context, q ParkedQuery) (ParkedSet, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTime)
+	defer cancel()
+	return s.store.ParkedSet(ctx, q)
+}
+
 // retries are what surrounds links that may be tried again.
 type retries struct {
 	group    store.GroupInfo
@@ -167,7 +175,9 @@ func (s *Service) connectors(ctx context.Context, id alert.ID) ([]string, error)
 	return names, nil
 }
 
-// RetryParked makes parked links due now and returns how many.
+// RetryParked makes parked links due now and returns how many. Of all that a
+// filter finds, no tag is demanded: a link that was parked after somebody looked is
+// only sent again like the others, and what is refused again comes back.
 func (s *Service) RetryParked(ctx context.Context, r DeskRequest) (int, error) {
 	if err := chosen(r); err != nil {
 		return 0, err
@@ -181,7 +191,10 @@ func (s *Service) RetryParked(ctx context.Context, r DeskRequest) (int, error) {
 }
 
 // GiveUp ends parked links for good and returns how many: those alone that have
-// no ticket and never will. The error is fault.Conflict where there was none.
+// no ticket and never will. The error is fault.Conflict where there was none, and
+// where what it was decided on (r.Seen, r.SeenAll) is another by now: what is given
+// up is not sent any more, so whoever calls for a person demands the tags, of all
+// that a filter finds as of single links.
 func (s *Service) GiveUp(ctx context.Context, r DeskRequest, reason string) (int, error) {
 	if err := chosen(r); err != nil {
 		return 0, err

@@ -38,6 +38,7 @@ type Surroundings interface {
 // Desk is what people change.
 type Desk interface {
 	Parked(ctx context.Context, q store.ParkedQuery) ([]store.ParkedLink, error)
+	ParkedSet(ctx context.Context, q store.ParkedQuery) (store.ParkedSet, error)
 	Tried(ctx context.Context, alerts []alert.ID) (map[alert.LinkID]store.TimelineEvent, error)
 	Retry(ctx context.Context, r store.RetryRequest) (int, error)
 	RetryParked(ctx context.Context, r store.DeskRequest) (n int, work []string, err error)
@@ -54,6 +55,7 @@ type (
 	Page        = store.AlertPage
 	ParkedQuery = store.ParkedQuery
 	ParkedLink  = store.ParkedLink
+	ParkedSet   = store.ParkedSet
 	DeskRequest = store.DeskRequest
 	Event       = store.TimelineEvent
 )
