@@ -14,7 +14,6 @@ import (
 	"tieline/internal/access"
 	"tieline/internal/access/guard"
 	"tieline/internal/alert"
-	"tieline/internal/fault"
 	"tieline/internal/service/alerts"
 	"tieline/internal/service/overview"
 )
@@ -249,7 +248,7 @@ func (c *Console) editAlert(w http.ResponseWriter, r *http.Request) {
 	}
 	revision, err := strconv.ParseInt(r.PostFormValue("revision"), 10, 64)
 	if err != nil || revision < 1 {
-		c.undone(w, r, alertURL(id), fault.New(fault.Invalid, "the form does not say which revision it is about"))
+		c.fail(w, r, notDecidedOn())
 		return
 	}
 	values := map[string]string{}
@@ -290,87 +289,6 @@ func (c *Console) editAgain(w http.ResponseWriter, r *http.Request, id alert.ID,
 	}
 	c.render(w, r, status, "alert_edit.html", p)
 }
-
-// giveUpPage asks for the reason.
-type giveUpPage struct {
-	Page
-	Alert     alert.Alert
-	Of        string // the connector
-	Seen      string // tag of the link as it was when it was asked for
-	Reason    string
-	Problem   string
-	Cancelled string // address of the way back
-}
-
-func (c *Console) alertGiveUp(w http.ResponseWriter, r *http.Request) {
-	id, done := c.alertID(w, r)
-	if done {
-		return
-	}
-	c.askToGiveUp(w, r, id, r.FormValue("connector"), "", http.StatusOK)
-}
-
-func (c *Console) askToGiveUp(w http.ResponseWriter, r *http.Request, id alert.ID, connector, problem string, status int) {
-	if err := c.Services.Alerts.Forwards(r.Context(), id, connector); err != nil {
-		c.fail(w, r, err)
-		return
-	}
-	e, err := c.Services.Alerts.ShowSome(r.Context(), id, 0)
-	if err != nil {
-		c.fail(w, r, err)
-		return
-	}
-	p := giveUpPage{
-		Page: c.page(w, r, "Give up", "alerts"), Alert: e.Alert, Of: connector, Seen: r.PostFormValue("seen"), Problem: problem, Cancelled: alertURL(id),
-	}
-	for _, l := range e.Links {
-		if l.Connector == connector && l.Side == alert.Remote && p.Seen == "" {
-			p.Seen = l.Tag()
-		}
-	}
-	c.render(w, r, status, "alert_give_up.html", p)
-}
-
-func (c *Console) giveAlertUp(w http.ResponseWriter, r *http.Request) {
-	id, done := c.alertID(w, r)
-	if done {
-		return
-	}
-	connector := r.PostFormValue("connector")
-	if err := c.Services.Alerts.Forwards(r.Context(), id, connector); err != nil {
-		c.fail(w, r, err)
-		return
-	}
-	link := alert.LinkID{Connector: connector, Alert: id, Side: alert.Remote}
-	asked := alerts.DeskRequest{Links: []alert.LinkID{link}, Seen: alerts.Saw(link, r.PostFormValue("seen")), Who: who(r)}
-	_, err := c.Services.Alerts.GiveUp(r.Context(), asked, r.PostFormValue("reason"))
-	if what, _, status, ok := formProblem(err); ok && status == http.StatusUnprocessableEntity {
-		c.askToGiveUp(w, r, id, connector, what, status)
-		return
-	}
-	if err != nil {
-		c.undone(w, r, alertURL(id), err)
-		return
-	}
-	c.done(w, r, alertURL(id), Notice{Kind: "ok", What: "Given up", Text: "Nothing about this alert is sent to " + connector + ", unless somebody takes it up again."})
-}
-
-func (c *Console) takeAlertUp(w http.ResponseWriter, r *http.Request) {
-	id, done := c.alertID(w, r)
-	if done {
-		return
-	}
-	link := alert.LinkID{Connector: r.PostFormValue("connector"), Alert: id, Side: alert.Remote}
-	if err := c.Services.Alerts.TakeUp(r.Context(), who(r), link, r.PostFormValue("seen")); err != nil {
-		c.undone(w, r, alertURL(id), err)
-		return
-	}
-	c.done(w, r, alertURL(id), Notice{Kind: "ok", What: "Taken up again: it is sent in turn."})
-}
-
-// MayGiveUp reports whether a link is one that can be given up, as far as the
-// page knows; the database decides.
-func (p alertPage) MayGiveUp(l alerts.Link) bool { return p.MayOperate() && alerts.MayGiveUp(l.Link) }
 
 // Earlier is the id of the alert's earlier occurrence; "" = there is none.
 func (p alertPage) Earlier() string {

@@ -50,7 +50,7 @@ func TestGivingUpNeedsALink(t *testing.T) {
 	}
 	b.says(w.Body.String(), `No connector "nope" forwards alert`)
 	b.says(b.post(at+"/retry", url.Values{"connector": {"nope"}}), `No connector "nope" forwards alert`)
-	b.says(b.post(at+"/give-up", url.Values{"connector": {"desk"}, "reason": {"noise"}}), "Given up")
+	b.says(b.post(at+"/give-up", url.Values{"connector": {"desk"}, "reason": {"noise"}, "seen": {b.seenOn(at + "/give-up?connector=desk")}}), "Given up")
 }
 
 var alertOfTrial = regexp.MustCompile(`<summary><span class="tag [^"]*">[^<]*</span> <span class="wrap">[^<]*(alert-\d+)<`)

@@ -41,6 +41,9 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 func (c *Console) failAt(w http.ResponseWriter, r *http.Request, err error, to way) {
 	kind := fault.KindOf(err)
 	data := failPage{Page: c.page(w, r, failTitle(kind), ""), Status: kind.Status(), Away: kind == fault.Unavailable, Way: to}
+	if errors.Is(err, errUnseen) {
+		data.Status = http.StatusPreconditionRequired
+	}
 	var known *fault.Error
 	if errors.As(err, &known) {
 		data.What, data.Next, data.Problems = capital(strings.TrimSuffix(known.Msg, ".")), nextStep(known), known.Problems

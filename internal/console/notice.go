@@ -31,7 +31,7 @@ func (c *Console) done(w http.ResponseWriter, r *http.Request, path string, n No
 // renders its form again instead; use fail or render there.
 func (c *Console) undone(w http.ResponseWriter, r *http.Request, path string, err error) {
 	var known *fault.Error
-	if !errors.As(err, &known) || known.Kind == fault.Internal || known.Kind == fault.Unavailable {
+	if !errors.As(err, &known) || known.Kind == fault.Internal || known.Kind == fault.Unavailable || errors.Is(err, errUnseen) {
 		c.fail(w, r, err)
 		return
 	}
@@ -48,9 +48,13 @@ func decidedOn(r *http.Request) (string, error) {
 	return "", notDecidedOn()
 }
 
-// notDecidedOn refuses a form that does not say what was seen when it was made.
+// errUnseen is the cause of the refusal of a form that does not say what was seen
+// when it was made: none of the console's own is. It is answered 428, as the API
+// answers without If-Match.
+var errUnseen = errors.New("nothing says what was seen")
+
 func notDecidedOn() error {
-	return fault.New(fault.Invalid, "the form does not say what it was made from").WithNext("Load the page again and repeat the change.")
+	return fault.Wrap(fault.Invalid, errUnseen, "the form does not say what it was made from").WithNext("Load the page again and repeat the change.")
 }
 
 func (c *Console) setNotice(w http.ResponseWriter, n Notice) {

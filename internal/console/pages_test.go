@@ -98,7 +98,7 @@ func (b *bench) seenOn(path string) string {
 }
 
 // unsaid is what a form is told that does not say what it was made from.
-const unsaid = "The form does not say what it was made from Load the page again and repeat the change."
+const unsaid = "The form does not say what it was made from. Load the page again and repeat the change."
 
 func TestMoveSaysBeforeAndAfter(t *testing.T) {
 	b := newBench(t)

@@ -2,7 +2,7 @@ package console
 
 import (
 	"encoding/base64"
-	"fmt"
+	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -28,9 +28,11 @@ type parkedListPage struct {
 	Page
 	Of, Text string // what the address asks: a connector, a text of the reason
 	Rows     []parkedRow
+	From     string // the link that the page begins after; "" = the first
 	Newer    string // address of the first page; "" = this is it
 	Older    string // address of the next page; "" = there is none
 	Underway int    // links that are due, wait for their next try or are being sent
+	Reason   string // for giving up, as it was typed
 }
 
 // parkedRow is one parked link.
@@ -38,8 +40,9 @@ type parkedRow struct {
 	alert.Link
 	Since    time.Time
 	Headline string
-	Value    string          // names the link
-	Tick     string          // names it in a form, as it is
+	Value    string // names the link
+	Tick     string // names it in a form, as it is
+	Ticked   bool
 	GiveUp   bool            // it can be
 	Tried    *alerts.Event   // what was sent last, shortened
 	Message  *alerts.Message // what a retry sends
@@ -92,6 +95,7 @@ func (c *Console) parkedRoutes() []guard.Route {
 	return []guard.Route{
 		page("/parked", c.checked(c.parked, linkParameter)),
 		form("/parked/retry", access.Operate, "retry parked", c.retryParked),
+		{Pattern: "GET /parked/give-up", Needs: access.Operate, Handler: c.checked(c.allParkedUp, linkParameter)},
 		form("/parked/give-up", access.Operate, "give parked up", c.giveParkedUp),
 	}
 }
@@ -100,9 +104,18 @@ func (c *Console) parked(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	p := parkedListPage{Page: c.page(w, r, "Parked", "parked"), Of: strings.TrimSpace(q.Get("connector")), Text: strings.TrimSpace(q.Get("q"))}
 	p.Live = true
+	if err := c.readDesk(r, &p, q.Get("after")); err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	c.render(w, r, http.StatusOK, "parked.html", p)
+}
+
+// readDesk fills in the page of the desk that begins after a link.
+func (c *Console) readDesk(r *http.Request, p *parkedListPage, from string) error {
 	ask := alerts.ParkedQuery{Connector: p.Of, Text: p.Text, Limit: parkedPage + 1}
-	if after, ok := parseLink(q.Get("after")); ok {
-		ask.After, p.Newer = &after, p.address(nil)
+	if after, ok := parseLink(from); ok {
+		ask.After, p.From, p.Newer = &after, from, p.address(nil)
 	}
 	var rows []alerts.DeskLink
 	var underway int64
@@ -110,8 +123,7 @@ func (c *Console) parked(w http.ResponseWriter, r *http.Request) {
 	reads.Go(func() (err error) { rows, err = c.Services.Alerts.Desk(ctx, ask); return })
 	reads.Go(func() (err error) { underway, err = c.Services.Alerts.Underway(ctx, p.Of); return })
 	if err := reads.Wait(); err != nil {
-		c.fail(w, r, err)
-		return
+		return err
 	}
 	if len(rows) > parkedPage {
 		rows = rows[:parkedPage]
@@ -128,7 +140,30 @@ func (c *Console) parked(w http.ResponseWriter, r *http.Request) {
 		p.Rows = append(p.Rows, shown)
 	}
 	p.Underway = int(underway)
-	c.render(w, r, http.StatusOK, "parked.html", p)
+	return nil
+}
+
+// parkedAgain shows the desk with what was typed and ticked, and why that could not
+// be done. A tick is of a link as it was seen: of one that changed since, it is gone.
+func (c *Console) parkedAgain(w http.ResponseWriter, r *http.Request, wrong error) {
+	_, _, status, ok := formProblem(wrong)
+	if !ok || errors.Is(wrong, errUnseen) {
+		c.undone(w, r, parkedBack(r), wrong)
+		return
+	}
+	p := parkedListPage{Page: c.page(w, r, "Parked", "parked"), Of: r.PostFormValue("connector"), Text: r.PostFormValue("q"), Reason: r.PostFormValue("reason")}
+	if err := c.readDesk(r, &p, r.PostFormValue("after")); err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	for i := range p.Rows {
+		p.Rows[i].Ticked = slices.Contains(r.PostForm["link"], p.Rows[i].Tick)
+	}
+	var known *fault.Error
+	if errors.As(wrong, &known) {
+		p.Notice = &Notice{Kind: "red", What: capital(known.Msg), Text: nextStep(known)}
+	}
+	c.render(w, r, status, "parked.html", p)
 }
 
 // address is the desk's with its filter, from the row after a place on.
@@ -146,6 +181,11 @@ func (p parkedListPage) address(after *alert.LinkID) string {
 		return "/parked"
 	}
 	return "/parked?" + q.Encode()
+}
+
+// GiveAllUp is the address that asks about all that the filter finds.
+func (p parkedListPage) GiveAllUp() string {
+	return strings.Replace(p.address(nil), "/parked", "/parked/give-up", 1)
 }
 
 // Here is the address of the desk as it is filtered, for the way back.
@@ -176,14 +216,15 @@ func parseTick(text string) (id alert.LinkID, tag string, ok bool) {
 	return id, tag, ok
 }
 
-// deskRequest reads which links a form of the desk is about.
+// deskRequest reads which links a form of the desk is about: those that are ticked,
+// each as it was seen, or all that a filter finds.
 func deskRequest(r *http.Request) (alerts.DeskRequest, error) {
 	if err := r.ParseForm(); err != nil {
 		return alerts.DeskRequest{}, fault.Wrap(fault.Invalid, err, "the form cannot be read")
 	}
 	d := alerts.DeskRequest{Connector: r.PostForm.Get("connector"), Text: r.PostForm.Get("q"), Who: who(r)}
 	if r.PostForm.Get("all") != "" {
-		d.All = true
+		d.All, d.SeenAll = true, r.PostForm.Get("seen")
 		return d, nil
 	}
 	chosen := r.PostForm["link"]
@@ -208,46 +249,27 @@ func deskRequest(r *http.Request) (alerts.DeskRequest, error) {
 	return d, nil
 }
 
+// retryParked demands what was seen of links that are ticked, and nothing of all
+// that a filter finds: what was parked since is only sent again, and what is refused
+// again comes back.
 func (c *Console) retryParked(w http.ResponseWriter, r *http.Request) {
-	back := parkedBack(r)
 	d, err := deskRequest(r)
 	if err != nil {
-		c.undone(w, r, back, err)
+		c.parkedAgain(w, r, err)
 		return
 	}
 	n, err := c.Services.Alerts.RetryParked(r.Context(), d)
 	if err != nil {
-		c.undone(w, r, back, err)
+		c.parkedAgain(w, r, err)
 		return
 	}
 	access.Remark(r.Context(), "%d links", n)
 	if n == 0 {
-		c.done(w, r, back, Notice{What: "Nothing to retry.", Text: "None of them is parked any more."})
+		c.done(w, r, parkedBack(r), Notice{What: "Nothing to retry.", Text: "None of them is parked any more."})
 		return
 	}
-	c.done(w, r, back, Notice{Kind: "ok", What: plural(n, "link is", "links are") + " due now, to be sent again in turn.",
+	c.done(w, r, parkedBack(r), Notice{Kind: "ok", What: plural(n, "link is", "links are") + " due now, to be sent again in turn.",
 		Text: "What is refused again comes back here."})
-}
-
-func (c *Console) giveParkedUp(w http.ResponseWriter, r *http.Request) {
-	back := parkedBack(r)
-	d, err := deskRequest(r)
-	if err != nil {
-		c.undone(w, r, back, err)
-		return
-	}
-	n, err := c.Services.Alerts.GiveUp(r.Context(), d, r.PostForm.Get("reason"))
-	if err != nil {
-		c.undone(w, r, back, err)
-		return
-	}
-	access.Remark(r.Context(), "%d links", n)
-	notice := Notice{Kind: "ok", What: plural(n, "link was", "links were") + " given up."}
-	if left := len(d.Links) - n; !d.All && left > 0 {
-		notice = Notice{Kind: "amber", What: fmt.Sprintf("%s given up, %d not.", plural(n, "link was", "links were"), left),
-			Text: "Those that stay have a ticket, or may have one: retry them, so that it is looked for."}
-	}
-	c.done(w, r, back, notice)
 }
 
 // parkedBack is the desk as it was filtered when the form was sent.

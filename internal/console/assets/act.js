@@ -24,13 +24,13 @@ function notice(kind, what, text) {
   document.getElementById("content").prepend(box);
 }
 
-// show brings the page to what a server answered, in place.
-function show(html, url) {
+// show brings the page to what a server answered, in place. An answer that led
+// nowhere else has no address of its own: it is of a form that was not done.
+function show(html, answer) {
   const next = parse(html), content = next.getElementById("content");
-  if (!content) return location.assign(url);
-  const path = new URL(url);
-  if (path.pathname !== location.pathname) return location.assign(url);
-  if (path.search !== location.search) history.replaceState(null, "", url);
+  const path = new URL(answer.url), led = answer.redirected || path.pathname === location.pathname;
+  if (!content || led && path.pathname !== location.pathname) return location.assign(answer.url);
+  if (led && path.search !== location.search) history.replaceState(null, "", answer.url);
   document.title = next.title;
   morph(document.getElementById("content"), content);
   const told = document.getElementById("notice");
@@ -65,7 +65,7 @@ async function send(form, submitter, data) {
   form.ariaBusy = "true";
   try {
     const answer = await fetch(submitter?.getAttribute("formaction") || form.action, { method: "POST", body: data });
-    show(await answer.text(), answer.url);
+    show(await answer.text(), answer);
     followed(form, data.get("seen"));
   } catch {
     notice("red", "Not sent", "This server could not be reached, so nothing was changed. Try again.");
@@ -131,7 +131,7 @@ document.addEventListener("submit", async (event) => {
     const html = await answer.text();
     const confirm = answer.ok && parse(html).querySelector(".confirm");
     if (confirm) ask(document.importNode(confirm, true), event.submitter);
-    else show(html, answer.url);
+    else show(html, answer);
     document.querySelector("#content [aria-invalid]")?.focus();
   } catch {
     notice("red", "Not sent", "This server could not be reached, so nothing was changed. Try again.");
