@@ -26,7 +26,7 @@ import (
 const cancelGrace = 300 * time.Millisecond
 
 // errLogin is why a connection was given up before it could be used.
-var errLogin = errors.New("the server did not complete the login in time")
+var errLogin = fmt.Errorf("the server did not complete the login in time: %w", context.DeadlineExceeded)
 
 // markers are the texts with this driver's parameters.
 var markers = param.New(param.AtP)

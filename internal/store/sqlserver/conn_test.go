@@ -127,6 +127,9 @@ func TestLoginThatIsNotAnswered(t *testing.T) {
 	if fault.KindOf(err) != fault.Unavailable || classify(err) != engine.Unreachable {
 		t.Errorf("error %v", err)
 	}
+	if !strings.Contains(fault.Message(err), "took the connection and says nothing") {
+		t.Errorf("the cause is not told: %s", fault.Message(err))
+	}
 	if strings.Contains(err.Error()+fault.Message(err), "hush") {
 		t.Errorf("the password is in %v", err)
 	}

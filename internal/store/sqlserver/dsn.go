@@ -3,14 +3,18 @@ package sqlserver
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
+	mssql "github.com/microsoft/go-mssqldb"
 	"github.com/microsoft/go-mssqldb/msdsn"
 
 	"tieline/internal/fault"
+	"tieline/internal/store/hosts"
 )
 
 // dialTimeout bounds the making of a network connection, loginTimeout all that
@@ -103,10 +107,29 @@ func unreachable(err error, c msdsn.Config) error {
 	case 4060, 911, 916:
 		return f.WithNext("the database " + c.Database + " does not exist, or its name or the login's access to it is wrong; create it and give the login the role db_owner")
 	}
-	if errors.Is(err, errLogin) {
-		return f.WithNext("the server took the connection and did not answer in time; is it SQL Server that listens there?")
+	why, next := hosts.Why(err, "SQL Server", foreign)
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		next += "; in SQL Server's network configuration TCP/IP must be enabled"
+	case why == "":
+		return f.WithNext("look at the host, the port and the server's network protocols; TCP/IP must be enabled")
 	}
-	return f.WithNext("look at the host, the port and the server's network protocols; TCP/IP must be enabled")
+	return fault.Wrap(fault.Unavailable, err, "the database "+where(c)+" cannot be reached: "+why).WithNext(next)
+}
+
+// foreign reports whether what answered speaks another protocol, or hung up before
+// it said what it is. The driver tells most of it as text alone.
+func foreign(err error) bool {
+	var stream mssql.StreamError
+	if errors.As(err, &stream) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return true
+	}
+	for _, text := range []string{"packet", "PRELOGIN", "prelogin", "first record does not look like a TLS handshake"} {
+		if strings.Contains(err.Error(), text) {
+			return true
+		}
+	}
+	return false
 }
 
 // after returns what stands behind the last occurrence of a mark, else all.
