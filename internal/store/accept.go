@@ -51,6 +51,8 @@ func (db *DB) Accept(ctx context.Context, b intake.Batch) ([]intake.Accepted, er
 		return out, nil
 	case errors.Is(context.Cause(ctx), errSilent):
 		return nil, db.away(errors.Join(errSilent, err), "store alerts")
+	case fault.KindOf(err) == fault.Refused: // the group was moved: whoever sends alerts keeps them, and finds its servers again
+		return nil, fault.Wrap(fault.Unavailable, err, fault.Message(err))
 	}
 	return nil, db.explain(err, "store alerts")
 }
@@ -72,7 +74,7 @@ func (db *DB) bisect(ctx context.Context, b intake.Batch, items []int, out []int
 	if len(items) == 0 {
 		return nil
 	}
-	err := db.write(ctx, func(tx *sql.Tx) error { return db.accept(ctx, tx, b, items, out, answered) })
+	err := db.transact(ctx, func(tx *sql.Tx) error { return db.accept(ctx, tx, b, items, out, answered) })
 	answered()
 	if err == nil || db.engine.Classify(err) != engine.BadRow {
 		return err

@@ -29,7 +29,7 @@ INSERT INTO alert (id, source, source_key, latest_key, status, revision, seen, s
 const newAlertsText = `
 SELECT id, source, source_key, latest_key, status, revision, seen, starts_at, ends_at, body,
 	(SELECT now FROM clock), (SELECT now FROM clock), accepted_by, previous, generation, ` + behindText + `
-FROM input`
+FROM input WHERE ` + engine.InService
 
 var grownAlertsInput = []engine.Column{
 	{Name: "id", Type: engine.UUID}, {Name: "latest_key", Type: engine.NullText}, {Name: "status", Type: engine.Text},
@@ -41,7 +41,7 @@ const grownAlertsText = `
 UPDATE alert SET latest_key = input.latest_key, status = input.status, revision = input.revision, seen = input.seen,
 	starts_at = input.starts_at, ends_at = input.ends_at, body = input.body, changed_at = (SELECT now FROM clock),
 	generation = input.generation, behind = ` + behindText + `
-FROM input WHERE alert.id = input.id`
+FROM input WHERE alert.id = input.id AND ` + engine.InService
 
 var seenAlertsInput = []engine.Column{
 	{Name: "id", Type: engine.UUID}, {Name: "latest_key", Type: engine.NullText}, {Name: "seen", Type: engine.Int},
@@ -50,7 +50,7 @@ var seenAlertsInput = []engine.Column{
 
 const seenAlertsText = `
 UPDATE alert SET latest_key = input.latest_key, seen = input.seen, starts_at = input.starts_at
-FROM input WHERE alert.id = input.id`
+FROM input WHERE alert.id = input.id AND ` + engine.InService
 
 var wantLinksInput = []engine.Column{
 	{Name: "alert_id", Type: engine.UUID}, {Name: "connector", Type: engine.Text}, {Name: "wanted", Type: engine.Int},
@@ -120,7 +120,8 @@ JOIN link ON link.alert_id = input.alert_id AND link.connector = input.connector
 WHERE link.skipped = input.skip AND NOT EXISTS (SELECT 1 FROM timeline AS t
 	WHERE t.alert_id = input.alert_id AND t.connector = input.connector AND t.kind = 'skipped')`
 
-// carryOut writes a plan.
+// carryOut writes a plan, if the management group is in this database: each alert
+// that an observation changes is written by a statement that compares it.
 func (db *DB) carryOut(ctx context.Context, tx *sql.Tx, p *plan) error {
 	w, err := p.rows()
 	if err != nil {
@@ -129,19 +130,24 @@ func (db *DB) carryOut(ctx context.Context, tx *sql.Tx, p *plan) error {
 	for _, step := range []struct {
 		batch *engine.Batch
 		rows  [][]any
+		each  bool // affects each of its rows, in the group's own database
 	}{
 		// Alerts that stop being the latest come before those that take their place.
-		{db.statements.grownAlerts, w.grown},
-		{db.statements.seenAlerts, w.seen},
-		{db.statements.newAlerts, w.fresh},
-		{db.statements.wantLinks, w.wants},
-		{db.statements.tellLinks, w.tells},
-		{db.statements.skipEvents, w.skips},
-		{db.statements.events, w.events},
+		{db.statements.grownAlerts, w.grown, true},
+		{db.statements.seenAlerts, w.seen, true},
+		{db.statements.newAlerts, w.fresh, true},
+		{db.statements.wantLinks, w.wants, false},
+		{db.statements.tellLinks, w.tells, false},
+		{db.statements.skipEvents, w.skips, false},
+		{db.statements.events, w.events, false},
 	} {
 		for rows := range slices.Chunk(step.rows, statementRows) {
-			if _, err := db.batch(ctx, tx, step.batch, rows); err != nil {
+			n, err := db.batch(ctx, tx, step.batch, rows)
+			if err != nil {
 				return err
+			}
+			if step.each && n < int64(len(rows)) {
+				return db.notInService(ctx, tx)
 			}
 			if p.answered != nil {
 				p.answered()

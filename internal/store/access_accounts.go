@@ -81,7 +81,7 @@ func (db *DB) addAccount(ctx context.Context, tx *sql.Tx, a access.Account) (acc
 // base, or fault.Refused when no administrator with a password would be left.
 func (db *DB) ChangeAccount(ctx context.Context, name string, c access.AccountChange) (access.Account, error) {
 	var changed access.Account
-	err := db.write(ctx, func(tx *sql.Tx) error {
+	err := db.transact(ctx, func(tx *sql.Tx) error {
 		a, err := db.lockAccount(ctx, tx, name, c.Base)
 		if err != nil {
 			return err
@@ -110,7 +110,7 @@ func (db *DB) ChangeAccount(ctx context.Context, name string, c access.AccountCh
 // fault.NotFound, fault.Conflict when it is not of the generation base (0 = any), or
 // fault.Refused when no administrator with a password would be left.
 func (db *DB) RemoveAccount(ctx context.Context, name string, base int64) error {
-	err := db.write(ctx, func(tx *sql.Tx) error {
+	err := db.transact(ctx, func(tx *sql.Tx) error {
 		a, err := db.lockAccount(ctx, tx, name, base)
 		if err != nil {
 			return err

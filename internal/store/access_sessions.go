@@ -48,15 +48,19 @@ func affected(r sql.Result, err error) (int64, error) {
 }
 
 // Session returns the data of a session that has not expired, was used within
-// idle, and whose account is still as it was at the sign-in.
+// idle, and whose account is still as it was at the sign-in. It is refused where the
+// management group was moved to another database.
 func (db *DB) Session(ctx context.Context, hash string, idle time.Duration) (data []byte, found bool, err error) {
-	var text string
+	var text, group string
 	var old bool
-	err = db.engine.Read.QueryRowContext(ctx, `SELECT s.data, CASE WHEN s.seen_at < c.now - $3 THEN 1 ELSE 0 END
-FROM session s JOIN account a ON a.name = s.account AND a.generation = s.generation CROSS JOIN clock c
-WHERE s.hash = $1 AND s.expires_at > c.now AND s.seen_at > c.now - $2`, hash, idle.Microseconds(), touch).Scan(&text, &old)
+	err = db.engine.Read.QueryRowContext(ctx, `SELECT s.data, CASE WHEN s.seen_at < c.now - $3 THEN 1 ELSE 0 END, g.name
+FROM session s JOIN account a ON a.name = s.account AND a.generation = s.generation CROSS JOIN clock c CROSS JOIN management_group g
+WHERE s.hash = $1 AND s.expires_at > c.now AND s.seen_at > c.now - $2`, hash, idle.Microseconds(), touch).Scan(&text, &old, &group)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, false, nil
+	}
+	if err == nil {
+		err = movedAway(group)
 	}
 	if err == nil && old {
 		db.touched(ctx, "a session", "UPDATE session SET seen_at = "+engine.Now+" WHERE hash = $1 AND seen_at < "+engine.Now+" - $2", hash)
@@ -166,14 +170,19 @@ SELECT $1, $2, $3, $4, now, now + $5, 0 FROM clock`, t.Name, t.Hash, string(t.Ro
 }
 
 // UseToken returns the token of a hash that has not expired and whose maker is
-// there, and notes its use.
+// there, and notes its use. It is refused where the management group was moved to
+// another database.
 func (db *DB) UseToken(ctx context.Context, hash string) (t access.Token, found bool, err error) {
 	var old bool
-	t, err = scanToken(db.engine.Read.QueryRowContext(ctx, "SELECT "+tokenColumns+", CASE WHEN t.used_at < c.now - $2 THEN 1 ELSE 0 END"+tokenTable+`
-CROSS JOIN clock c WHERE t.hash = $1 AND t.expires_at > c.now AND (a.name IS NOT NULL OR t.created_by LIKE $3)`,
-		hash, touch, access.CLIMaker+"%"), &old)
+	var group string
+	t, err = scanToken(db.engine.Read.QueryRowContext(ctx, "SELECT "+tokenColumns+", CASE WHEN t.used_at < c.now - $2 THEN 1 ELSE 0 END, g.name"+tokenTable+`
+CROSS JOIN clock c CROSS JOIN management_group g WHERE t.hash = $1 AND t.expires_at > c.now AND (a.name IS NOT NULL OR t.created_by LIKE $3)`,
+		hash, touch, access.CLIMaker+"%"), &old, &group)
 	if errors.Is(err, sql.ErrNoRows) {
 		return access.Token{}, false, nil
+	}
+	if err == nil {
+		err = movedAway(group)
 	}
 	if err == nil && old {
 		db.touched(ctx, "an API token", "UPDATE api_token SET used_at = "+engine.Now+" WHERE hash = $1 AND used_at < "+engine.Now+" - $2", hash)

@@ -47,7 +47,7 @@ func setUpGood(ctx context.Context, q querier, hash string) (bool, error) {
 // SetUp stores the first administrator and removes all set-up tokens, if the one
 // given is good; otherwise good is false.
 func (db *DB) SetUp(ctx context.Context, hash string, a access.Account) (made access.Account, good bool, err error) {
-	err = db.write(ctx, func(tx *sql.Tx) error {
+	err = db.transact(ctx, func(tx *sql.Tx) error {
 		// Two who follow two links at once take turns.
 		if _, err := db.lockGroup(ctx, tx); err != nil {
 			return err

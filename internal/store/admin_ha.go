@@ -123,7 +123,7 @@ func (db *DB) notMember(ctx context.Context, q querier, connector, server string
 // administer runs a change of the order, of wishes or of the servers, alone
 // among its kind, and wakes the servers.
 func (db *DB) administer(ctx context.Context, f func(*sql.Tx) error) error {
-	err := db.write(ctx, func(tx *sql.Tx) error {
+	err := db.transact(ctx, func(tx *sql.Tx) error {
 		if _, err := db.lockGroup(ctx, tx); err != nil {
 			return err
 		}

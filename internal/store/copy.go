@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"tieline/internal/fault"
+	"tieline/internal/ha"
 	"tieline/internal/store/engine"
 )
 
@@ -42,23 +42,27 @@ type CopiedTable struct {
 // Copy moves a management group to another database, of any engine: the group
 // keeps its id and keys, so that no ticket is mistaken and none opened twice.
 // No server may live, in either database. While it copies, and afterwards,
-// servers are refused by the old database, and until it is finished by the new
-// one; one that was interrupted is begun anew by calling it again, and one that
-// failed leaves the old database as it was, unless the new one did not say whether
-// it is in service: then neither is until Copy is called again. Every row is read
-// back and compared.
+// the old database refuses servers and whoever would change something, alerts
+// included, and so does the new one until it is finished; a Copy that was
+// interrupted is begun anew by calling it again, and one that failed leaves the old
+// database in service, unless the new one did not say whether it is in service: then
+// neither is until Copy is called again. Every row is read back and compared.
 //
-// Nothing that was confirmed is missing in the copy, so that no link is in doubt:
-// leases go on at the next epoch in the new database's history, and claims of
-// servers that died are found by the new term (rule C4). A frozen process that
-// comes back finds the old database's leases released at a higher epoch. Only
+// Nothing that was confirmed is missing in the copy, so that no link is in doubt.
+// Whoever writes without being fenced by a term compares the group's mark in the
+// same transaction; what was under way when it was set is waited for before a row is
+// read; and in the end the old database is compared once more, so that what a
+// program wrote that knows no mark is copied too. Leases go on at the next epoch in the new database's
+// history, and claims of servers that died are found by the new term (rule C4). A
+// frozen process that comes back finds the old database's leases released at a higher
+// epoch, and its own row given up, so that it can neither beat nor take. Only
 // where the old database itself had changed its history, and no Active had dealt
 // with that, does the new one have it to deal with (rule L8).
 //
 // It returns fault.Refused when a server lives, when the schema of from is not
-// this program's, when either group is not called as CopyOptions say, and when to
-// has anything of its own; fault.Invalid when both are the same database, and
-// fault.Unavailable when either is away.
+// this program's, when either group is not called as CopyOptions say, when to
+// has anything of its own, and when from goes on being changed; fault.Invalid when
+// both are the same database, and fault.Unavailable when either is away.
 func Copy(ctx context.Context, from, to string, o CopyOptions) (Copied, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -66,7 +70,7 @@ func Copy(ctx context.Context, from, to string, o CopyOptions) (Copied, error) {
 	if o.Progress == nil {
 		o.Progress = func(string, int64, bool) {}
 	}
-	old, err := Open(ctx, from, Options{Log: o.Log, MaxConns: 2})
+	old, err := Open(ctx, from, Options{Log: o.Log, MaxConns: 4})
 	if err != nil {
 		return Copied{}, err
 	}
@@ -84,11 +88,24 @@ func Copy(ctx context.Context, from, to string, o CopyOptions) (Copied, error) {
 	}
 	defer fresh.Close()
 	c := &copying{
-		old: old, fresh: fresh, o: o, group: group, name: unmarked(group.name),
+		old: old, fresh: fresh, o: o,
 		out: Copied{From: old.Where(), To: fresh.Where(), Group: group.id},
 	}
-	err = c.run(ctx)
-	return c.out, err
+	return c.out, c.alone(ctx)
+}
+
+// alone runs the copy while no other one does from this database: two at once would
+// make two of one group.
+func (c *copying) alone(ctx context.Context) (err error) {
+	ran := false
+	locked := c.old.engine.Lock(ctx, func() error {
+		ran, err = true, c.run(ctx)
+		return nil
+	})
+	if !ran {
+		return c.old.explain(locked, "keep other copies from "+c.old.Where())
+	}
+	return err // what became of the lock afterwards changes nothing
 }
 
 // named refuses a management group that is called otherwise than it was said to be.
@@ -121,7 +138,11 @@ func (db *DB) groupRow(ctx context.Context) (g groupRow, err error) {
 	return g, db.explain(err, "read the management group of "+db.Where())
 }
 
-func (c *copying) run(ctx context.Context) error {
+func (c *copying) run(ctx context.Context) (err error) {
+	if c.group, err = c.old.groupRow(ctx); err != nil { // another Copy may have changed it
+		return err
+	}
+	c.name = unmarked(c.group.name)
 	target, err := c.fresh.groupRow(ctx)
 	if err != nil {
 		return err
@@ -141,16 +162,16 @@ func (c *copying) run(ctx context.Context) error {
 		return fault.New(fault.Refused, fmt.Sprintf("%s was moved from %s already", called(c.name), c.old.Where())).
 			WithNext("its servers belong to the database it was moved to")
 	}
-	if err := c.old.nobodyLives(ctx); err != nil {
+	if err := c.old.nobodyLives(ctx, c.old.engine.Read); err != nil {
 		return err
 	}
 	if err := c.prepare(ctx, target); err != nil {
 		return err
 	}
-	if err := c.withdraw(ctx); err != nil {
-		return err
+	if err = c.withdraw(ctx); err == nil {
+		err = c.all(ctx)
 	}
-	if err = c.all(ctx); err != nil {
+	if err != nil {
 		return c.fail(ctx, err)
 	}
 	return c.old.rename(ctx, c.name+markMoved)
@@ -206,163 +227,80 @@ func (db *DB) rename(ctx context.Context, name string) error {
 	return db.explain(err, "mark the management group of "+db.Where())
 }
 
-// withdraw takes the old database out of service: no server may live, none is
-// let in any more, and no term of one that may come back is good for a claim.
+// withdraw takes the old database out of service: no server may live, nothing is
+// let in or changed any more, and neither the term nor the process of one that may
+// come back is good for anything. When it returns, nothing is under way that was
+// begun before.
 func (c *copying) withdraw(ctx context.Context) error {
-	err := c.old.write(ctx, func(tx *sql.Tx) error {
-		if _, err := c.old.lockGroup(ctx, tx); err != nil {
+	err := c.old.transact(ctx, func(tx *sql.Tx) error {
+		var name string // locked: nobody joins meanwhile
+		if err := tx.QueryRowContext(ctx, c.old.statements.lockGroup).Scan(&name); err != nil {
+			return err
+		}
+		if err := c.old.nobodyLives(ctx, tx); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, "UPDATE management_group SET name = $1", c.name+markMoving); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE lease SET epoch = epoch + 1, beat = 0, server = '', boot = '', successor = ''")
+		if _, err := tx.ExecContext(ctx, "UPDATE lease SET epoch = epoch + 1, beat = 0, server = '', boot = '', successor = ''"); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "UPDATE server SET boot = '', presence = ''")
 		return err
 	})
 	if err != nil {
 		return c.old.explain(err, "take "+c.old.Where()+" out of service")
 	}
-	// One that joined meanwhile was not seen before.
-	if err := c.old.nobodyLives(ctx); err != nil {
-		return errors.Join(err, c.old.rename(ctx, c.name))
+	return c.quiet(ctx)
+}
+
+// quiet waits until every transaction of the old database has ended that did not
+// see the mark.
+func (c *copying) quiet(ctx context.Context) error {
+	text := c.old.engine.Statements.Quiet
+	if text == "" {
+		return nil
 	}
-	return nil
+	err := c.old.transact(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, text)
+		return err
+	})
+	if err != nil && c.old.engine.Classify(err) == engine.Busy {
+		return fault.Wrap(fault.Refused, err, "a transaction that began before the copy does not end in "+c.old.Where()).
+			WithNext("stop what uses that database (a console, a command, a backup) and try again")
+	}
+	return c.old.explain(err, "wait for what is under way in "+c.old.Where())
 }
 
 // nobodyLives refuses when a server's process may be alive.
-func (db *DB) nobodyLives(ctx context.Context) error {
-	g, err := db.ReadGroup(ctx)
-	if err != nil {
+func (db *DB) nobodyLives(ctx context.Context, q querier) error {
+	var names []string
+	err := each(ctx, q, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		names = append(names, name)
 		return err
+	}, "SELECT name FROM server ORDER BY name")
+	if err != nil {
+		return db.explain(err, "read the servers of "+db.Where())
 	}
-	for _, s := range g.Servers {
-		p, err := db.process(ctx, db.engine.Read, s.Name)
+	for _, name := range names {
+		p, err := db.process(ctx, q, name)
 		if err != nil {
-			return db.explain(err, "look at server "+s.Name)
+			return db.explain(err, "look at server "+name)
 		}
 		lives := p.mayLive()
 		if p.boot != "" && p.presence != "" {
 			if lives, err = db.engine.Coordination.Held(ctx, p.presence); err != nil {
-				return db.explain(err, "look for the presence of server "+s.Name)
+				return db.explain(err, "look for the presence of server "+name)
 			}
 		}
 		if lives {
-			return fault.New(fault.Refused, fmt.Sprintf("server %s is alive in %s: it %s", s.Name, db.Where(), heardOf(s))).
+			heard := heardOf(ha.Server{Boot: p.boot, Presence: p.presence, Silence: p.silence, Promised: p.promised})
+			return fault.New(fault.Refused, fmt.Sprintf("server %s is alive in %s: it %s", name, db.Where(), heard)).
 				WithNext("stop every server of the management group first")
 		}
 	}
 	return nil
-}
-
-// all copies and compares every table, and puts the copy into service.
-func (c *copying) all(ctx context.Context) error {
-	for _, t := range tables {
-		n, err := c.table(ctx, t)
-		if err != nil {
-			return err
-		}
-		c.out.Tables = append(c.out.Tables, CopiedTable{t.name, n})
-	}
-	return c.finish(ctx)
-}
-
-// copyRows and copyBytes bound what one transaction writes.
-const (
-	copyRows  = 500
-	copyBytes = 1 << 20
-)
-
-func (c *copying) table(ctx context.Context, t copied) (int64, error) {
-	batch := t.insert(c.fresh.engine)
-	source := newDigest(t)
-	var rows [][]any
-	size := 0
-	flush := func() error {
-		if len(rows) == 0 {
-			return nil
-		}
-		err := c.fresh.write(ctx, func(tx *sql.Tx) error {
-			_, err := c.fresh.engine.Run(ctx, tx, batch, rows)
-			return err
-		})
-		rows, size = nil, 0
-		c.o.Progress(t.name, source.rows, false)
-		return c.fresh.explain(err, "write table "+t.name+" of "+c.fresh.Where())
-	}
-	err := t.read(ctx, c.old.engine, func(row []any) error {
-		source.add(row)
-		rows = append(rows, append([]any{source.rows}, row...))
-		if size += sizeOf(row); len(rows) < copyRows && size < copyBytes {
-			return nil
-		}
-		return flush()
-	})
-	if err == nil {
-		err = flush()
-	}
-	if err != nil {
-		return 0, c.old.explain(err, "read table "+t.name+" of "+c.old.Where())
-	}
-	written := newDigest(t)
-	err = t.read(ctx, c.fresh.engine, func(row []any) error { written.add(row); return nil })
-	if err != nil {
-		return 0, c.fresh.explain(err, "read table "+t.name+" of "+c.fresh.Where())
-	}
-	if !written.equal(source) {
-		return 0, fault.New(fault.Internal, fmt.Sprintf("table %s is not the same in %s: %d rows there, %d in %s, and their contents differ",
-			t.name, c.fresh.Where(), written.rows, source.rows, c.old.Where())).
-			WithNext("was either changed meanwhile? The old database is as it was; try again")
-	}
-	c.o.Progress(t.name, source.rows, true)
-	return source.rows, nil
-}
-
-func sizeOf(row []any) int {
-	n := 8 * len(row)
-	for _, v := range row {
-		if s, ok := v.(string); ok {
-			n += len(s)
-		}
-	}
-	return n
-}
-
-// finish puts the copy into service in one transaction.
-func (c *copying) finish(ctx context.Context) error {
-	var history, copied string
-	if err := c.old.engine.Read.QueryRowContext(ctx, "SELECT "+engine.Identity).Scan(&history); err != nil {
-		return c.old.explain(err, "read what names the history of "+c.old.Where())
-	}
-	if err := c.fresh.engine.Read.QueryRowContext(ctx, "SELECT "+engine.Identity).Scan(&copied); err != nil {
-		return c.fresh.explain(err, "read what names the history of "+c.fresh.Where())
-	}
-	identity, fresh := c.old.engine.Column("identity"), c.fresh.engine.Column("identity")
-	err := each(ctx, c.old.engine.Read, func(rows *sql.Rows) error {
-		var name string
-		err := rows.Scan(&name)
-		c.out.Doubted = append(c.out.Doubted, name)
-		return err
-	}, "SELECT connector FROM lease WHERE "+identity+" <> '' AND "+identity+" <> $1 ORDER BY connector", history)
-	if err != nil {
-		return c.old.explain(err, "read the leases of "+c.old.Where())
-	}
-	ctx, cancel := context.WithTimeout(ctx, finishTime)
-	defer cancel()
-	c.finishing = true
-	err = c.fresh.write(ctx, func(tx *sql.Tx) error {
-		for _, step := range []struct {
-			text string
-			args []any
-		}{
-			{"UPDATE lease SET " + fresh + " = $1 WHERE " + fresh + " = $2", []any{copied, history}},
-			{"UPDATE server SET boot = '', presence = ''", nil},
-			{"UPDATE management_group SET name = $1", []any{c.name}},
-		} {
-			if _, err := tx.ExecContext(ctx, step.text, step.args...); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return c.fresh.explain(err, "put "+c.fresh.Where()+" into service")
 }

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 
@@ -8,7 +10,8 @@ import (
 )
 
 // A group's name carries a mark while and after its database is copied, by which
-// servers are refused.
+// servers are refused, and all who would change something (engine.InService has the
+// same marks).
 const (
 	markMoving = " [being moved]"
 	markMoved  = " [moved]"
@@ -30,20 +33,42 @@ func called(group string) string {
 	return fmt.Sprintf("management group %q", group)
 }
 
-// movedAway refuses a server where the group's name says that its database is
+// nameDatabase is how servers, consoles and commands are told their database.
+const nameDatabase = "--database, TIELINE_DATABASE_URL"
+
+// movedAway refuses everybody where the group's name says that its database is
 // not, or not yet, where the group is.
 func movedAway(name string) error {
 	group := unmarked(name)
 	switch strings.TrimPrefix(name, group) {
 	case markMoving:
 		return fault.New(fault.Refused, called(group)+" is being moved to another database").
-			WithNext("let tieline db copy finish, by calling it again if it was interrupted, and give the server the new database")
+			WithNext("let tieline db copy finish, by calling it again if it was interrupted, and go on with the new database (" + nameDatabase + ")")
 	case markMoved:
 		return fault.New(fault.Refused, called(group)+" was moved to another database").
-			WithNext("give the server the new database")
+			WithNext("go on with the new database (" + nameDatabase + ")")
 	case markCopy:
 		return fault.New(fault.Refused, "the copy of "+called(group)+" in this database is not finished").
 			WithNext("call tieline db copy again")
 	}
 	return nil
+}
+
+// inService refuses a transaction where the management group is, or goes, in another
+// database. Copy waits for those that were not refused before it reads a row.
+func (db *DB) inService(ctx context.Context, tx *sql.Tx) error {
+	var name string
+	if err := tx.QueryRowContext(ctx, db.statements.groupName).Scan(&name); err != nil {
+		return err
+	}
+	return movedAway(name)
+}
+
+// notInService is the error of a transaction whose statement found the group out of
+// service, which it may be no more.
+func (db *DB) notInService(ctx context.Context, tx *sql.Tx) error {
+	if err := db.inService(ctx, tx); err != nil {
+		return err
+	}
+	return errAgain
 }

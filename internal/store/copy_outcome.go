@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tieline/internal/fault"
+	"tieline/internal/store/engine"
 )
 
 // finishTime is how long either database may take for the last steps: one that
@@ -34,11 +35,54 @@ func (c *copying) fail(ctx context.Context, err error) error {
 // settledName reads what the group is called after whatever transaction is still
 // about to change that: the row is written, so that its lock is waited for.
 func (db *DB) settledName(ctx context.Context) (name string, err error) {
-	err = db.write(ctx, func(tx *sql.Tx) error {
+	err = db.transact(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE management_group SET created_at = created_at"); err != nil {
 			return err
 		}
 		return tx.QueryRowContext(ctx, "SELECT name FROM management_group").Scan(&name)
 	})
 	return name, err
+}
+
+// finish puts the copy into service in one transaction.
+func (c *copying) finish(ctx context.Context) error {
+	var history, copied string
+	if err := c.old.engine.Read.QueryRowContext(ctx, "SELECT "+engine.Identity).Scan(&history); err != nil {
+		return c.old.explain(err, "read what names the history of "+c.old.Where())
+	}
+	if err := c.fresh.engine.Read.QueryRowContext(ctx, "SELECT "+engine.Identity).Scan(&copied); err != nil {
+		return c.fresh.explain(err, "read what names the history of "+c.fresh.Where())
+	}
+	identity, fresh := c.old.engine.Column("identity"), c.fresh.engine.Column("identity")
+	err := each(ctx, c.old.engine.Read, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		c.out.Doubted = append(c.out.Doubted, name)
+		return err
+	}, "SELECT connector FROM lease WHERE "+identity+" <> '' AND "+identity+" <> $1 ORDER BY connector", history)
+	if err != nil {
+		return c.old.explain(err, "read the leases of "+c.old.Where())
+	}
+	group, err := c.old.groupRow(ctx) // its generation is of the documents that were copied last
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, finishTime)
+	defer cancel()
+	c.finishing = true
+	err = c.fresh.transact(ctx, func(tx *sql.Tx) error {
+		for _, step := range []struct {
+			text string
+			args []any
+		}{
+			{"UPDATE lease SET " + fresh + " = $1 WHERE " + fresh + " = $2", []any{copied, history}},
+			{"UPDATE management_group SET name = $1, generation = $2", []any{c.name, group.generation}},
+		} {
+			if _, err := tx.ExecContext(ctx, step.text, step.args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return c.fresh.explain(err, "put "+c.fresh.Where()+" into service")
 }

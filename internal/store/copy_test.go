@@ -4,7 +4,9 @@ import (
 	"database/sql"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
+	"time"
 )
 
 // TestCopyKnowsEveryTable holds the list of tables against the schema: one that
@@ -69,4 +71,57 @@ func listedColumns(c copied) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// TestCopyWaitsForWhatIsUnderWay: a transaction that saw no mark is in the copy,
+// however long it takes to commit.
+func TestCopyWaitsForWhatIsUnderWay(t *testing.T) {
+	onEach(t, func(t *testing.T, url string) {
+		db := open(t, url)
+		begun, release, ended := make(chan struct{}), make(chan struct{}), make(chan error, 2)
+		go func() {
+			ended <- db.write(t.Context(), func(tx *sql.Tx) error {
+				_, err := tx.ExecContext(t.Context(), "INSERT INTO strike (name, failures, last_at, until_at) VALUES ('late', 1, 1, 1)")
+				close(begun)
+				for err == nil { // an engine may end a transaction that says nothing
+					select {
+					case <-release:
+						return nil
+					case <-time.After(100 * time.Millisecond):
+						_, err = tx.ExecContext(t.Context(), "UPDATE strike SET failures = 1 WHERE name = 'late'")
+					}
+				}
+				return err
+			})
+		}()
+		<-begun
+		to := freshSQLite(t)
+		read := make(chan struct{})
+		var once sync.Once
+		go func() {
+			_, err := Copy(t.Context(), url, to, CopyOptions{Progress: func(string, int64, bool) { once.Do(func() { close(read) }) }})
+			ended <- err
+		}()
+		for db.Engine() != "sqlite" { // where the transaction keeps the mark out
+			if g, err := db.Group(t.Context()); err != nil || g.Moved() != nil {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		select {
+		case <-read:
+			t.Error("the old database is read beside it")
+		case <-time.After(300 * time.Millisecond):
+		}
+		close(release)
+		for range 2 {
+			if err := <-ended; err != nil {
+				t.Fatal(err)
+			}
+		}
+		var n int
+		if err := open(t, to).engine.Read.QueryRow("SELECT count(*) FROM strike WHERE name = 'late'").Scan(&n); err != nil || n != 1 {
+			t.Errorf("%d of its rows are in the copy: %v", n, err)
+		}
+	})
 }

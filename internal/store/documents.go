@@ -39,9 +39,12 @@ const NoBase = -1
 // not the newest revision of a draft that is being edited.
 func (db *DB) SaveDocument(ctx context.Context, s SaveDocument) (StoredDocument, error) {
 	saved := StoredDocument{Connector: s.Connector, Text: s.Text, Who: s.Who, Comment: s.Comment}
-	err := db.write(ctx, func(tx *sql.Tx) error {
+	err := db.transact(ctx, func(tx *sql.Tx) error {
 		// Raising the generation first makes everybody who saves take turns.
 		_, err := tx.ExecContext(ctx, "UPDATE management_group SET generation = generation + 1")
+		if err == nil {
+			err = db.inService(ctx, tx)
+		}
 		if err != nil {
 			return err
 		}

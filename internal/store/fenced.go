@@ -12,7 +12,7 @@ import (
 // writeFenced runs f in a write transaction that begins by comparing the lease
 // with the term.
 func (db *DB) writeFenced(ctx context.Context, t ha.Term, f func(*sql.Tx) error) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.transact(ctx, func(tx *sql.Tx) error {
 		ours, err := db.fenced(ctx, tx, t)
 		if err != nil {
 			return err

@@ -63,7 +63,7 @@ func (db *DB) Receive(ctx context.Context, t ha.Term, name, old, next string, ne
 		return err
 	}
 	var unheard map[string]bool
-	err = db.write(ctx, func(tx *sql.Tx) error {
+	err = db.transact(ctx, func(tx *sql.Tx) error {
 		if err := db.moveBookmark(ctx, tx, t, name, old, next); err != nil {
 			return err
 		}

@@ -46,7 +46,8 @@ UNION ALL
 SELECT 3, m.connector, m.server, m.reason, '', '', m.position, m.runs, m.eligible, m.reaches, 0, 0
 FROM membership m`
 
-// Glance reads the management group in one statement.
+// Glance reads the management group in one statement. It is refused where the group
+// was moved to another database: what stands here is what was once.
 func (db *DB) Glance(ctx context.Context) (Glance, error) {
 	g := Glance{Since: map[string]time.Time{}, Group: ha.Group{Settings: map[string]ha.Settings{}}}
 	var r glanceRow
@@ -60,6 +61,9 @@ func (db *DB) Glance(ctx context.Context) (Glance, error) {
 	}, glanceText)
 	// The rows come in no order; people are shown one.
 	slices.SortFunc(g.Group.Servers, func(a, b ha.Server) int { return strings.Compare(a.Name, b.Name) })
+	if err == nil {
+		err = movedAway(g.Name)
+	}
 	return g, db.explain(err, "read the management group")
 }
 

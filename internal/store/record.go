@@ -51,12 +51,12 @@ func (db *DB) Record(ctx context.Context, term ha.Term, entries []forward.Entry)
 		return nil, nil
 	}
 	var answers []alert.Recorded
-	err := db.write(ctx, func(tx *sql.Tx) (err error) {
+	err := db.transact(ctx, func(tx *sql.Tx) (err error) {
 		answers, err = db.recordAll(ctx, tx, term, entries)
 		return err
 	})
 	if err == errSomeReplaced {
-		err = db.write(ctx, func(tx *sql.Tx) (err error) {
+		err = db.transact(ctx, func(tx *sql.Tx) (err error) {
 			answers, err = db.recordEach(ctx, tx, term, entries)
 			return err
 		})

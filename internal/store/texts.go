@@ -15,7 +15,8 @@ type texts struct {
 	saveConnector, saveLease                   string
 	backlog, busy, fenced, moveBookmark        string
 	parkedLinks, isParked                      string
-	lockGroup, lockStrike, documents, history  string
+	lockGroup, groupName, lockStrike           string
+	documents, history                         string
 	unchanged, unchangedOrder, detail          string
 	forgetEvents                               string
 	latest, newAlerts, grownAlerts, seenAlerts *engine.Batch
@@ -43,6 +44,7 @@ func newTexts(e *engine.Engine) texts {
 		fenced:        one("fenced", fencedText),
 		moveBookmark:  one("move bookmark", moveBookmarkText),
 		lockGroup:     one("lock group", lockGroupText+lock),
+		groupName:     one("group name", lockGroupText),
 		lockStrike:    one("lock strike", lockStrikeText+lock),
 		documents:     one("documents", documentsText),
 		history:       one("history", historyText),

@@ -17,11 +17,25 @@ const attempts = 8
 // does not report as an error.
 var errAgain = errors.New("lost a race with another transaction")
 
-// write runs f in a write transaction and commits. A transaction that lost a
+// write is transact for whatever no term fences: it is refused when the management
+// group is, or goes, in another database.
+func (db *DB) write(ctx context.Context, f func(*sql.Tx) error) error {
+	return db.transact(ctx, func(tx *sql.Tx) error {
+		if err := db.inService(ctx, tx); err != nil {
+			return err
+		}
+		return f(tx)
+	})
+}
+
+// transact runs f in a write transaction and commits. A transaction that lost a
 // race (deadlock, lock timeout, unique index, errAgain) is rolled back and
 // repeated; f must therefore have no effect but in the database. An error of the
 // commit itself is returned as it is: the outcome is unknown.
-func (db *DB) write(ctx context.Context, f func(*sql.Tx) error) error {
+//
+// Whoever calls it for what is no copy's has the term of a lease or a claim compared
+// by f, or engine.InService, or locks the group's row.
+func (db *DB) transact(ctx context.Context, f func(*sql.Tx) error) error {
 	for try := 1; ; try++ {
 		err := db.writeOnce(ctx, f)
 		if err == nil || try == attempts || !db.raced(err) {

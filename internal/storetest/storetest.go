@@ -38,14 +38,14 @@ const (
 
 // Run runs the suite.
 func Run(t *testing.T, fresh Fresh) {
-	runGroups(t, fresh, opening, documents, drafts, accepting, claiming, recording, mail, absences, people, editing, searching, contention, forgetting, copying, accessing, auditing, watching, random)
+	runGroups(t, fresh, opening, documents, drafts, accepting, claiming, recording, mail, absences, people, editing, searching, contention, forgetting, copying, shut, accessing, auditing, watching, random)
 }
 
 // RunStatements runs the tests that bring every statement of the store about, and
 // leaves out those in which many contend or chance decides, and those that ask for
 // much: they bring no other.
 func RunStatements(t *testing.T, fresh Fresh) {
-	runGroups(t, fresh, opening, documents, drafts, accepting, claiming, recording, mail, absences, people, editing, searching, brief(), copying, accessing, auditing, watching)
+	runGroups(t, fresh, opening, documents, drafts, accepting, claiming, recording, mail, absences, people, editing, searching, brief(), copying, shut, accessing, auditing, watching)
 }
 
 // RunOwn runs those of them that bring about what an engine may write in full.

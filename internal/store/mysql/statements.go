@@ -16,9 +16,9 @@ func (f flavour) own(name string, columns []engine.Column) string {
 	}
 	switch name {
 	case "grown alerts":
-		return generation + "UPDATE " + f.input(columns) + " AS input STRAIGHT_JOIN alert ON alert.id = input.id" + grownAlerts
+		return inService + generation + "UPDATE " + f.input(columns) + " AS input STRAIGHT_JOIN alert ON alert.id = input.id" + grownAlerts
 	case "seen alerts":
-		return "UPDATE " + f.input(columns) + " AS input STRAIGHT_JOIN alert ON alert.id = input.id" + seenAlerts
+		return inService + "UPDATE " + f.input(columns) + " AS input STRAIGHT_JOIN alert ON alert.id = input.id" + seenAlerts
 	case "evaluated":
 		return generation + "UPDATE " + f.input(columns) + " AS input STRAIGHT_JOIN alert ON alert.id = input.id" + evaluated
 	case "tell links":
@@ -69,15 +69,21 @@ const onLink = `ON link.alert_id = input.alert_id AND link.connector = input.con
 const generation = `SELECT generation INTO @tieline_generation FROM management_group;
 `
 
+// inService reads engine.InService in the same way.
+const inService = `SELECT ` + engine.InService + ` INTO @tieline_in_service;
+`
+
 const behind = `CASE WHEN input.status = 'closed' AND input.generation >= @tieline_generation THEN NULL ELSE input.generation END`
 
 const grownAlerts = `
 SET alert.latest_key = input.latest_key, alert.status = input.status, alert.revision = input.revision, alert.seen = input.seen,
 	alert.starts_at = input.starts_at, alert.ends_at = input.ends_at, alert.body = input.body, alert.changed_at = ` + engine.Now + `,
-	alert.generation = input.generation, alert.behind = ` + behind
+	alert.generation = input.generation, alert.behind = ` + behind + `
+WHERE @tieline_in_service`
 
 const seenAlerts = `
-SET alert.latest_key = input.latest_key, alert.seen = input.seen, alert.starts_at = input.starts_at`
+SET alert.latest_key = input.latest_key, alert.seen = input.seen, alert.starts_at = input.starts_at
+WHERE @tieline_in_service`
 
 const evaluated = `
 SET alert.generation = input.generation, alert.behind = ` + behind
