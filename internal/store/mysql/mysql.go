@@ -10,13 +10,16 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"strings"
 	"time"
 
 	mysql "github.com/go-sql-driver/mysql"
 
 	"tieline/internal/fault"
 	"tieline/internal/store/engine"
+	"tieline/internal/store/hosts"
 )
 
 //go:embed migrations/*.sql
@@ -97,7 +100,19 @@ func unreachable(err error, where string) error {
 	case isCode(err, 1049):
 		return fault.Wrap(fault.Refused, err, "there is no database "+where).WithNext("create it, and give the user all rights to it")
 	}
-	return fault.Wrap(fault.Unavailable, err, "the database "+where+" cannot be reached")
+	cause, next := hosts.Why(err, "a MariaDB or MySQL server", foreign)
+	var said *mysql.MySQLError
+	if errors.As(err, &said) {
+		cause, next = "the server says: "+said.Message, ""
+	}
+	return fault.Wrap(fault.Unavailable, err, strings.TrimSuffix("the database "+where+" cannot be reached: "+cause, ": ")).WithNext(next)
+}
+
+// foreign reports whether what answered speaks another protocol, or hung up before
+// it said what it is.
+func foreign(err error) bool {
+	return errors.Is(err, mysql.ErrMalformPkt) || errors.Is(err, mysql.ErrPktSync) || errors.Is(err, mysql.ErrPktSyncMul) ||
+		errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, io.EOF)
 }
 
 func theEngine(where string, f flavour, db *sql.DB) *engine.Engine {

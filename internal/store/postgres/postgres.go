@@ -21,6 +21,7 @@ import (
 
 	"tieline/internal/fault"
 	"tieline/internal/store/engine"
+	"tieline/internal/store/hosts"
 )
 
 //go:embed migrations/*.sql
@@ -109,7 +110,19 @@ func unreachable(err error, where string) error {
 	case "3D000": // invalid_catalog_name
 		return fault.Wrap(fault.Refused, err, "there is no database "+where).WithNext("create it, and give the user all rights to it")
 	}
-	return fault.Wrap(fault.Unavailable, err, "the database "+where+" cannot be reached")
+	cause, next := hosts.Why(err, "a PostgreSQL server", foreign)
+	var said *pgconn.PgError
+	if errors.As(err, &said) {
+		cause, next = "the server says: "+said.Message, ""
+	}
+	return fault.Wrap(fault.Unavailable, err, strings.TrimSuffix("the database "+where+" cannot be reached: "+cause, ": ")).WithNext(next)
+}
+
+// foreign reports whether what answered speaks another protocol, or hung up before
+// it said what it is. The driver tells the first as text alone.
+func foreign(err error) bool {
+	return strings.Contains(err.Error(), "received unexpected message") || strings.Contains(err.Error(), "unknown message type") ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // refusal is the code with which every host refused, "" when one said anything
