@@ -127,6 +127,9 @@ func (c *Console) open(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := a.group.Moved(); err != nil { // one that is moved later is told by every page
+		return err
+	}
 	a.openWeb(ctx, "")
 	c.server.RegisterOnShutdown(a.web.console.Close)
 	mux := http.NewServeMux()

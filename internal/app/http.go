@@ -79,9 +79,11 @@ const readyTime = time.Second
 func (a *App) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
 	defer cancel()
-	switch err := a.db.Ping(ctx); {
+	switch err := a.db.Serving(ctx); {
 	case a.stopping.Load():
 		reply(w, http.StatusServiceUnavailable, map[string]any{"status": "stopping", "server": a.cfg.Server})
+	case fault.KindOf(err) == fault.Refused:
+		reply(w, http.StatusServiceUnavailable, map[string]any{"status": fault.Message(err), "server": a.cfg.Server})
 	case err != nil:
 		reply(w, http.StatusServiceUnavailable, map[string]any{"status": "the database does not answer", "server": a.cfg.Server})
 	default:

@@ -38,7 +38,7 @@ func (a *App) begin(context.Context) error {
 	a.background.Go(func() {
 		defer close(a.released)
 		if err := a.runner.Run(running); err != nil {
-			a.fail(explainEnd(err, a.cfg.Server))
+			a.fail(a.explainEnd(err))
 		}
 	})
 	a.background.Go(func() {
@@ -192,9 +192,18 @@ func (a *App) Stop(ctx context.Context) error {
 	return err
 }
 
+// explainTime bounds the question whether the management group was moved.
+const explainTime = 2 * time.Second
+
 // explainEnd says to a person why the runner ended a server.
-func explainEnd(err error, server string) error {
+func (a *App) explainEnd(err error) error {
+	server := a.cfg.Server
 	if errors.Is(err, ha.ErrReplaced) {
+		ctx, cancel := context.WithTimeout(context.Background(), explainTime)
+		defer cancel()
+		if moved := a.db.Serving(ctx); fault.KindOf(moved) == fault.Refused {
+			return moved
+		}
 		return fault.Wrap(fault.Refused, err, fmt.Sprintf("server %s was removed from the management group, or another process has its name", server)).
 			WithNext("Give each process a name of its own (--server). A removed server may be started again: it joins at the end of the communication order.")
 	}

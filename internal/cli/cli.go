@@ -222,7 +222,7 @@ func (c *command) open(cmd *cobra.Command) (*store.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkGroup(cmd, db, cfg); err != nil {
+	if err := c.checkGroup(cmd, db, cfg); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
@@ -230,16 +230,22 @@ func (c *command) open(cmd *cobra.Command) (*store.DB, error) {
 
 // checkGroup refuses the database of another management group than the one that
 // was named (where none was, the database says which it is), and changes of one
-// whose group was moved elsewhere, which nobody would ever read.
-func checkGroup(cmd *cobra.Command, db *store.DB, cfg config.Config) error {
+// whose group was moved elsewhere, which nobody would ever read. Whoever only reads
+// is told that it is what the group left behind.
+func (c *command) checkGroup(cmd *cobra.Command, db *store.DB, cfg config.Config) error {
 	group, err := db.Group(cmd.Context())
 	if err == nil {
 		err = namedGroup(group, cfg)
 	}
-	if err == nil && !slices.Contains(reading, verbOf(cmd)) {
-		err = group.Moved()
+	if err != nil {
+		return err
 	}
-	return err
+	moved := group.Moved()
+	if moved != nil && slices.Contains(reading, verbOf(cmd)) {
+		fmt.Fprintf(c.Err, "Attention: %s\n", strings.ReplaceAll(fault.Message(moved), "\n", ": "))
+		return nil
+	}
+	return moved
 }
 
 // verbOf names a command as the audit does: its words without the program's.

@@ -58,7 +58,9 @@ func TestAGroupThatWasMoved(t *testing.T) {
 			t.Errorf("%s: %+v", line, r)
 		}
 	}
-	s.ok("status", "--management-group", "prod")
+	if r := s.run("status", "--management-group", "prod"); r.code != 0 || !strings.Contains(r.err, `Attention: management group "prod" was moved to another database`) {
+		t.Errorf("what it left behind is shown without a word: %+v", r)
+	}
 	if r := s.run("status", "--management-group", "test"); r.code != 7 || !strings.Contains(r.err, `belongs to management group "prod"`) {
 		t.Errorf("another group's name: %+v", r)
 	}

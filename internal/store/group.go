@@ -22,6 +22,16 @@ type GroupInfo struct {
 // moved, or is being moved, to another one; nil where it was not.
 func (g GroupInfo) Moved() error { return movedAway(g.Name) }
 
+// Serving reports whether the database answers and the management group is in it:
+// fault.Refused where it was moved, or is being moved, to another one.
+func (db *DB) Serving(ctx context.Context) error {
+	g, err := db.Group(ctx)
+	if err == nil {
+		err = g.Moved()
+	}
+	return err
+}
+
 // Is returns OtherGroup's error where the group has a name, and another one.
 func (g GroupInfo) Is(name, who string) error {
 	if own := unmarked(g.Name); own != "" && own != name {
