@@ -145,7 +145,7 @@ func ticketCellOf(l alert.Link) ticketCell {
 	cell := ticketCell{Connector: l.Connector, Ticket: l.Ticket, URL: l.TicketURL}
 	switch {
 	case l.Parked != "":
-		cell.Word, cell.Kind, cell.Why = "parked", "tag-red", clip(l.Parked, 120)
+		cell.Word, cell.Kind, cell.Why = "parked", "tag-red", clip(alerts.Brief(l.Parked), 120)
 	case l.GivenUp():
 		cell.Word, cell.Why = "given up", clip(l.Skipped, 120)
 	case l.Skipped != "":
@@ -156,7 +156,7 @@ func ticketCellOf(l alert.Link) ticketCell {
 	case l.Claim.ID != uuid.Nil:
 		cell.Word, cell.Kind = "sending", "tag-accent"
 	case l.Attempts > 0:
-		cell.Word, cell.Kind, cell.Why = "waiting", "tag-amber", clip(plural(l.Attempts, "try", "tries")+" failed: "+l.Failure, 120)
+		cell.Word, cell.Kind, cell.Why = "waiting", "tag-amber", clip(plural(l.Attempts, "try", "tries")+" failed: "+alerts.Brief(l.Failure), 120)
 	default:
 		cell.Word = "due"
 	}

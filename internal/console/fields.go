@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"time"
 
 	"tieline/internal/alert"
 	"tieline/internal/connector/edit"
@@ -85,5 +84,5 @@ func sampleLine(a alert.Alert) string {
 	if runes := []rune(text); len(runes) > 70 {
 		text = string(runes[:69]) + "…"
 	}
-	return a.AcceptedAt.UTC().Format(time.DateTime) + "  " + cmp.Or(a.Severity, "no severity") + "  " + text
+	return text + " · " + cmp.Or(a.Severity, "no severity") + " · " + a.AcceptedAt.UTC().Format(stampForm)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tieline/internal/ha"
+	"tieline/internal/service/alerts"
 )
 
 // functions are what templates may call.
@@ -32,6 +33,9 @@ func functions(a *assets) template.FuncMap {
 		"add64":     func(a, b int64) int64 { return a + b },
 		"lower":     func(s any) string { return strings.ToLower(fmt.Sprint(s)) },
 		"dict":      dict,
+
+		"brief": alerts.Brief,
+		"whole": alerts.Whole,
 
 		"sampleLine": sampleLine,
 		"sourceName": sourceName,

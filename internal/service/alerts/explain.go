@@ -94,9 +94,9 @@ func headline(l store.LinkDetail, a Answer, c circumstances) string {
 func reason(l store.LinkDetail, a Answer, c circumstances) string {
 	switch a.Standing {
 	case Parked:
-		return sentence(l.Parked)
+		return Brief(l.Parked)
 	case Skipped:
-		return sentence(l.Skipped)
+		return Brief(l.Skipped)
 	case Working:
 		if l.ClaimedBy == "" {
 			return "a server that is Active no more had it in hand"
@@ -111,7 +111,7 @@ func reason(l store.LinkDetail, a Answer, c circumstances) string {
 		return c.active(l.Connector) + " will send it in turn"
 	}
 	if l.Failure != "" {
-		return sentence(l.Failure)
+		return Brief(l.Failure)
 	}
 	return "it is held back on purpose"
 }
@@ -285,7 +285,7 @@ func explainTurn(l store.LinkDetail, c circumstances, active string) string {
 		text += fmt.Sprintf("; %d links of %s are due, the oldest for %s", b.Due, l.Connector, ago(b.OldestDue))
 	}
 	if l.Failure != "" {
-		text += fmt.Sprintf(". The last failure: %s", sentence(l.Failure))
+		text += fmt.Sprintf(". The last failure: %s", Brief(l.Failure))
 	}
 	return text + "." + explainRemote(l.Connector, c)
 }
@@ -298,7 +298,7 @@ func explainRemote(connector string, c circumstances) string {
 	if remark == "" {
 		return ""
 	}
-	return fmt.Sprintf(" As of the last heartbeat of %s: %s.", c.active(connector), sentence(remark))
+	return fmt.Sprintf(" As of the last heartbeat of %s: %s.", c.active(connector), Brief(remark))
 }
 
 // remark is what the connector's Active tells of the remote system; "" = nothing is wrong.
