@@ -139,7 +139,7 @@ func TestTokensPage(t *testing.T) {
 		p.open("/settings/tokens")
 		p.sees("grafana")
 		p.misses(token)
-		p.press("Revoke… grafana")
+		p.press("Revoke grafana")
 		p.sees("Revoke the API token grafana?")
 		p.submit("Revoke grafana")
 		p.sees("Revoked the API token grafana")

@@ -93,7 +93,6 @@ func TestParkedDesk(t *testing.T) {
 		p.tick("quota of /var is used up, desk")
 		p.submit("Give ticked up")
 		p.sees("Giving up needs a reason")
-		p.tick("quota of /var is used up, desk")
 		p.fill("Reason for giving up", "a test volume")
 		p.submit("Give ticked up")
 		p.sees("1 link was given up")
@@ -153,7 +152,7 @@ func TestParkedDeskShowsBoth(t *testing.T) {
 func TestListsKeepUp(t *testing.T) {
 	t.Parallel()
 	onEach(t, one, func(t *testing.T, s *site) {
-		deskSite(t, s, quotaHome, diskFull)
+		ids := deskSite(t, s, quotaHome, diskFull)
 		list, tab, desk := s.signIn(t, viewer), s.signIn(t, viewer), s.signIn(t, operator)
 		list.open("/alerts?severity=critical")
 		tab.open("/connectors/desk/alerts")
@@ -179,6 +178,19 @@ func TestListsKeepUp(t *testing.T) {
 		if want := "quota of /var is used up, desk=false,quota of /home is used up, desk=truehalf a reas"; left != want {
 			t.Errorf("the desk has %q, want %q", left, want)
 		}
+		// A tick is of the link as it was, whatever the list shows of it since.
+		s.desk.refuse("quota of /home", http.StatusBadRequest, "another cause")
+		if _, err := s.Run(t.Context(), "alert", "retry", ids["quota-home"]); err != nil {
+			t.Fatal(err)
+		}
+		desk.sees("another cause")
+		desk.submit("Retry ticked")
+		desk.sees("has changed since: it is parked: refused: ", "Look at it, and ask again if that is still right.", "no permission in queue Alerts")
+		if kept := evaluate[string](desk, `document.querySelectorAll("input[name=link]:checked").length + document.querySelector("main input[name=reason]").value`); kept != "0half a reas" {
+			t.Errorf("ticked and typed are %q", kept)
+		}
+		desk.open("/parked")
+		s.desk.accept("quota of /home")
 		s.desk.accept("quota")
 		if _, err := s.Run(t.Context(), "alert", "retry", "--all-parked"); err != nil {
 			t.Fatal(err)
@@ -231,6 +243,39 @@ func TestGiveUpInADialog(t *testing.T) {
 		p.fill("Reason", "noise")
 		p.submit("Give up")
 		p.sees("Given up", "No ticket: given up by otto: noise")
+		evaluate[bool](p, `(document.querySelector("form[action$=take-up] input[name=seen]").remove(), true)`)
+		p.press("Take up again for desk")
+		p.sees("The form does not say what it was made from. Load the page again and repeat the change.")
+		if p.path() != "/alerts/"+ids["quota-home"] {
+			t.Errorf("a form that was refused leads to %s", p.path())
+		}
+	})
+}
+
+// TestGiveAllUp: what is given up is what the question counted.
+func TestGiveAllUp(t *testing.T) {
+	t.Parallel()
+	onEach(t, one, func(t *testing.T, s *site) {
+		deskSite(t, s, quotaVar)
+		p := s.signIn(t, operator)
+		p.open("/parked")
+		p.press("Give all up")
+		p.sees("Give up the 1 link that is parked?")
+		if err := s.raise("desk", quotaHome); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.alert("quota-home", parked); err != nil {
+			t.Fatal(err)
+		}
+		p.fill("Reason", "noise & such")
+		p.submit("Give up")
+		p.sees("Give up all 2 links that are parked?", "there were 1, and 2 are parked now", "ask again if that is still right")
+		if typed := evaluate[string](p, `document.getElementById("reason").value`); typed != "noise & such" {
+			t.Errorf("the reason is %q", typed)
+		}
+		p.accessible()
+		p.submit("Give up")
+		p.sees("2 links were given up.", "Nothing is parked")
 	})
 }
 
@@ -265,7 +310,12 @@ func TestFindAlerts(t *testing.T) {
 		p.open("/alerts/" + g.ids["lab-fan"])
 		p.sees("No connector forwards it", `Its subscription does not match: labels.team != "lab"`, "1 connector takes nothing from desk")
 		p.open("/alerts/" + g.ids["backup-night"])
-		p.sees("No ticket yet", "423", "the queue is locked by its owner", "Next try", "tries failed")
+		p.sees("No ticket yet", "answered 423 Locked: the queue is locked by its owner.", "Next try", "tries failed")
+		p.open("/alerts/" + g.ids["cert-shop"])
+		p.sees("No ticket yet: refused: create a ticket: ", "answered 413 Request Entity Too Large. ")
+		p.misses("nginx")
+		p.press("What a retry sends, and what came back of desk")
+		p.sees("What came back refused: create a ticket: ", "answered 413 Request Entity Too Large: <html> <head><title>413")
 		if status := p.open("/alerts/" + strings.Repeat("0", 8)); status != http.StatusNotFound {
 			t.Errorf("no such alert: %d", status)
 		}

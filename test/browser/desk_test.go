@@ -93,6 +93,12 @@ func (d *ticketDesk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if no, refused := d.refused(body); refused {
+		if strings.HasPrefix(no.text, "<") { // as from a server that stands before the desk
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(no.status)
+			_, _ = io.WriteString(w, no.text) // the sender may have left
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(no.status)
 		_ = json.NewEncoder(w).Encode(map[string]string{"error": no.text}) // the sender may have left

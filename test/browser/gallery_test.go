@@ -88,9 +88,12 @@ severity: {map: {critical: "1", warning: "3"}, default: "5"}
 states: {open: open, closed: closed}
 `
 
+// tooLarge is what nginx answers in the place of a desk.
+const tooLarge = "<html>\r\n<head><title>413 Request Entity Too Large</title></head>\r\n<body>\r\n<center><h1>413 Request Entity Too Large</h1></center>\r\n<hr><center>nginx/1.22.1</center>\r\n</body>\r\n</html>\r\n"
+
 func (g *gallery) fill() error {
 	g.desk.refuse("quota", http.StatusForbidden, "no permission in queue Alerts")
-	g.desk.refuse("certificate", http.StatusUnprocessableEntity, "the subject is longer than 200 characters")
+	g.desk.refuse("certificate", http.StatusRequestEntityTooLarge, tooLarge)
 	g.desk.refuse("backup", http.StatusLocked, "the queue is locked by its owner")
 	err := errors.Join(
 		g.apply(g.document("desk", "")),
