@@ -27,8 +27,9 @@ const GroupQuery = `SELECT CONCAT(CAST('{' AS BINARY),` + groupJSON + `)`
 
 // beatQuery is the whole heartbeat (rule L1), in one request. Rows of leases and
 // memberships that others hold locked are skipped, and then show a beat that did
-// not grow; nothing here waits for a lock but the server's own row. The group is
-// read after the commit. Parameters: server, boot, number, presence, version,
+// not grow; nothing here waits for a lock but the server's own row. The LIMIT keeps
+// MySQL from merging what was looked for into the update, which may not select from
+// the table that it updates. The group is read after the commit. Parameters: server, boot, number, presence, version,
 // promised, the session's lock and its connection, the leases to renew, the
 // reports, and how long the session may be silent, in seconds.
 const beatQuery = `
@@ -44,7 +45,7 @@ UPDATE (
 	FROM JSON_TABLE($9, '$[*]' COLUMNS (connector VARCHAR(190) PATH '$.connector', epoch BIGINT PATH '$.epoch',
 		promised BIGINT PATH '$.promised')) AS a
 	STRAIGHT_JOIN lease AS l ON l.connector = a.connector
-	WHERE @tieline_beaten = 1 FOR UPDATE SKIP LOCKED) AS k
+	WHERE @tieline_beaten = 1 LIMIT 1000000 FOR UPDATE SKIP LOCKED) AS k
 STRAIGHT_JOIN lease ON lease.connector = k.connector
 SET lease.beat = lease.beat + 1, lease.promised = k.promised
 WHERE lease.epoch = k.epoch AND lease.boot = $2 AND lease.server <> '';
@@ -55,7 +56,7 @@ UPDATE (
 	STRAIGHT_JOIN membership AS m ON m.connector = t.connector AND m.server = $1
 	WHERE @tieline_beaten = 1
 	  AND NOT (m.runs = t.runs AND m.eligible = t.eligible AND m.reaches = t.reaches AND CAST(m.reason AS BINARY) = CAST(t.reason AS BINARY))
-	FOR UPDATE SKIP LOCKED) AS n
+	LIMIT 1000000 FOR UPDATE SKIP LOCKED) AS n
 STRAIGHT_JOIN membership AS m ON m.connector = n.connector AND m.server = $1
 SET m.runs = n.runs, m.eligible = n.eligible, m.reaches = n.reaches, m.reason = n.reason;
 COMMIT;

@@ -22,6 +22,7 @@ var codes = map[uint16]engine.Class{
 	1317: engine.Busy,        // the statement was interrupted
 	1969: engine.Busy,        // MariaDB: it took longer than max_statement_time
 	3024: engine.Busy,        // MySQL: longer than max_execution_time
+	3101: engine.Busy,        // MySQL: another member of the group changed the row first, at the commit
 	1021: engine.ReadOnly,    // the disk is full
 	1114: engine.ReadOnly,    // the table is full
 	1290: engine.ReadOnly,    // --read-only
@@ -34,6 +35,7 @@ var codes = map[uint16]engine.Class{
 	1053: engine.Unreachable, // the server shuts down
 	1077: engine.Unreachable, // the same
 	1079: engine.Unreachable, // the same
+	1129: engine.Unreachable, // this host failed too often
 	1152: engine.Unreachable, // the connection was aborted
 	1158: engine.Unreachable, // the network failed in reading
 	1159: engine.Unreachable, // timed out in reading
@@ -41,6 +43,8 @@ var codes = map[uint16]engine.Class{
 	1161: engine.Unreachable, // timed out in writing
 	1184: engine.Unreachable, // the connection was aborted
 	1927: engine.Unreachable, // MariaDB: the connection was killed
+	3032: engine.Unreachable, // MySQL: the server is in offline mode
+	3169: engine.Unreachable, // MySQL: the session was killed
 	4031: engine.Unreachable, // MySQL: it was silent for too long
 	1048: engine.BadRow,      // NULL where there must be a value
 	1118: engine.BadRow,      // the row is too large

@@ -94,7 +94,7 @@ func unreachable(err error, where string) error {
 	switch {
 	case errors.As(err, &known):
 		return err
-	case isCode(err, 1045), isCode(err, 1698), isCode(err, 1044):
+	case isCode(err, 1045), isCode(err, 1698), isCode(err, 1044), isCode(err, 1130), isCode(err, 1820), isCode(err, 1862), isCode(err, 3118):
 		return fault.Wrap(fault.Refused, err, "the database "+where+" refuses this user").
 			WithNext("check the user, the password, and the user's rights to the database")
 	case isCode(err, 1049):

@@ -375,3 +375,26 @@ func TestFrozenTransactionsAreEnded(t *testing.T) {
 		t.Error("the frozen transaction was committed after all")
 	}
 }
+
+// TestUpdatesLookForTheirRowsApart: MySQL merges a table that was looked for into
+// the update, unless it has a LIMIT, and then refuses to select from what it updates.
+func TestUpdatesLookForTheirRowsApart(t *testing.T) {
+	for name, text := range map[string]string{"claim": claim, "heartbeat": beatQuery} {
+		begun := strings.Split(text, "UPDATE (")[1:]
+		if len(begun) == 0 {
+			t.Errorf("%s looks for nothing", name)
+		}
+		for _, rest := range begun {
+			looked, _, ended := strings.Cut(rest, ") AS ")
+			for ended && strings.Count(looked, "(") != strings.Count(looked, ")") {
+				var more string
+				_, rest, _ = strings.Cut(rest, ") AS ")
+				more, _, ended = strings.Cut(rest, ") AS ")
+				looked += ") AS " + more
+			}
+			if !strings.Contains(looked, "LIMIT") {
+				t.Errorf("%s looks for rows that MySQL merges into the update:\n%s", name, looked)
+			}
+		}
+	}
+}
