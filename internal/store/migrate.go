@@ -110,7 +110,18 @@ func (db *DB) migrate(ctx context.Context) (from, to int64, err error) {
 		db.log.InfoContext(ctx, "migrated the schema", "from", from, "to", to)
 		return nil
 	})
-	return from, to, db.explain(err, "migrate the schema")
+	return from, to, db.notMigrated(ctx, db.explain(err, "migrate the schema"))
+}
+
+// notMigrated says what to do about a migration that the database refused: most
+// often the user may not make a table.
+func (db *DB) notMigrated(ctx context.Context, err error) error {
+	var other *wrapped
+	if ctx.Err() != nil || !errors.As(err, &other) {
+		return err
+	}
+	return fault.Wrap(fault.Refused, err, "the schema of "+db.engine.Where+" cannot be migrated: "+other.err.Error()).
+		WithNext("if a right is missing, give the user all rights to this database and its schema; then run tieline db migrate")
 }
 
 func (db *DB) up(ctx context.Context) error {
@@ -118,8 +129,6 @@ func (db *DB) up(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrate the schema: %w", err)
-	}
-	return nil
+	_, err = p.Up(ctx)
+	return err
 }
