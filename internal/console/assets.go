@@ -52,6 +52,12 @@ var comments = map[string]*regexp.Regexp{
 	".svg": regexp.MustCompile(`(?s)<!--.*?-->\n*`),
 }
 
+// Space that a style sheet does not need is not sent either: about a twelfth of it.
+var (
+	besides = regexp.MustCompile(`\s*([{};,])\s*`)
+	colons  = regexp.MustCompile(`: +`) // of declarations: one in a selector has no space behind it
+)
+
 // load serves a file and returns its served name. A script that imports another
 // names it by its served name, so a change of either changes both.
 func (a *assets) load(name string) string {
@@ -65,6 +71,9 @@ func (a *assets) load(name string) string {
 	ext := path.Ext(name)
 	if c, ok := comments[ext]; ok {
 		body = c.ReplaceAll(body, nil)
+	}
+	if ext == ".css" {
+		body = colons.ReplaceAll(besides.ReplaceAll(body, []byte("$1")), []byte(":"))
 	}
 	if ext == ".js" {
 		body = imported.ReplaceAllFunc(body, func(found []byte) []byte {

@@ -53,7 +53,7 @@ func TestGivingUpNeedsALink(t *testing.T) {
 	b.says(b.post(at+"/give-up", url.Values{"connector": {"desk"}, "reason": {"noise"}, "seen": {b.seenOn(at + "/give-up?connector=desk")}}), "Given up")
 }
 
-var alertOfTrial = regexp.MustCompile(`<summary><span class="tag [^"]*">[^<]*</span> <span class="wrap">[^<]*(alert-\d+)<`)
+var alertOfTrial = regexp.MustCompile(`<summary><span class="tag [^"]*">[^<]*</span> <span class="wrap">[^<]*(alert-\d+) · [^<]*<`)
 
 // TestDryRunSaysWhyThereIsNoTicket, be it the draft that makes none or the current
 // version.

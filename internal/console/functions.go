@@ -109,6 +109,8 @@ func agoText(d time.Duration) string {
 func span(d time.Duration) string {
 	d = max(d, 0)
 	switch {
+	case d < time.Millisecond && d > 0:
+		return "under 1 ms"
 	case d < time.Second && d > 0:
 		return fmt.Sprintf("%d ms", d.Milliseconds())
 	case d < 2*time.Minute:

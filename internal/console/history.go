@@ -197,7 +197,7 @@ func takeWords(e availability.Event) string {
 	}
 	switch ha.Reason(e.Reason) {
 	case ha.ReasonFirst:
-		return "nobody ever was"
+		return "nobody was before"
 	case ha.ReasonReleased:
 		return "as planned"
 	case ha.ReasonPresence:

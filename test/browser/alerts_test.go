@@ -143,7 +143,7 @@ func TestParkedDeskShowsBoth(t *testing.T) {
 		s.desk.stop("quota", false)
 		p.sees("Nothing is parked No link is due or being sent either.")
 		p.open("/alerts/" + ids["quota-var"])
-		p.sees("accepted", "matched desk", "every alert of its sources (version 1 of the document)", "claimed desk", "in epoch 1", "a send may start for 30s", "sent desk")
+		p.sees("accepted", "matched desk", "every alert of its sources (version 1 of the document)", "claimed desk", "in epoch 1", "a send may start for 30 s", "sent desk")
 	})
 }
 

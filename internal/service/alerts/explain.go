@@ -370,20 +370,26 @@ func sentence(s string) string {
 	return s
 }
 
-// ago writes a duration as people say it: "4s", "2m10s", "3h05m", "12d".
+// ago writes a duration as people say it: "4 s", "2 min 10 s", "3 h 5 min", "12 d".
 func ago(d time.Duration) string {
-	switch d = d.Round(time.Second); {
-	case d < 0:
-		return "0s"
+	switch d = max(d.Round(time.Second), 0); {
 	case d < time.Minute:
-		return fmt.Sprintf("%ds", int(d.Seconds()))
+		return fmt.Sprintf("%d s", int(d.Seconds()))
 	case d < time.Hour:
-		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+		return units(int(d.Minutes()), "min", int(d.Seconds())%60, "s")
 	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+		return units(int(d.Hours()), "h", int(d.Minutes())%60, "min")
 	default:
-		return fmt.Sprintf("%dd", int(d.Hours())/24)
+		return fmt.Sprintf("%d d", int(d.Hours())/24)
 	}
+}
+
+// units writes a length in two units, or in the greater alone where it is enough.
+func units(n int, unit string, rest int, lesser string) string {
+	if rest == 0 {
+		return fmt.Sprintf("%d %s", n, unit)
+	}
+	return fmt.Sprintf("%d %s %d %s", n, unit, rest, lesser)
 }
 
 // stamp writes an instant of the database's clock, as the console does.

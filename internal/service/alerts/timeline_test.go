@@ -49,7 +49,7 @@ func TestTimelineSteps(t *testing.T) {
 	for _, e := range withSteps(a, events, matches) {
 		text := map[string]string{
 			"matched desk": `labels.team == "web" (version 3 of the document)`, "matched late": "every alert of its sources (version 1",
-			"matched gone": "its subscription takes the alert", "claimed desk": "a send may start for 30s after it", "raised ": "by its own clock",
+			"matched gone": "its subscription takes the alert", "claimed desk": "a send may start for 30 s after it", "raised ": "by its own clock",
 		}[e.Kind+" "+e.Connector]
 		if !strings.Contains(e.Text, text) {
 			t.Errorf("%s %s says %q, not %q", e.Kind, e.Connector, e.Text, text)
