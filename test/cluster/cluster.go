@@ -219,7 +219,7 @@ func (s *Server) Start() error {
 	cmd := exec.Command(s.binary, "serve")
 	cmd.Env = append(os.Environ(), s.Env...)
 	cmd.Stdout, cmd.Stderr = s.log, s.log
-	if err := cmd.Start(); err != nil {
+	if err := onLeash(cmd); err != nil {
 		return err
 	}
 	exited := make(chan struct{})
