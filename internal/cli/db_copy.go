@@ -23,10 +23,11 @@ when a site grows. Every row is copied, read back and compared. The group keeps 
 keys, so that no ticket is opened twice.
 
 Stop every server first; a live one is refused (exit code 7), and so is a TO that is not
-empty. One that db migrate prepared and no server joined is empty. From then on FROM
-refuses servers; what fails leaves FROM in service, and what was interrupted begins anew
-when it is called again. Where TO did not say whether it is in service, neither is, until
-the command is called again. With --management-group, another group is refused (exit code
+empty. One that db migrate prepared and no server joined is empty. Stop consoles too: one
+that still runs shows nothing but that the group was moved. From then on FROM takes
+neither servers nor alerts nor changes. What fails, or is stopped by Ctrl-C, leaves FROM
+in service; what was killed begins anew when it is called again. Where TO did not say
+whether it is in service, neither is, until the command is called again. With --management-group, another group is refused (exit code
 7). Afterwards give the servers TO.
 
 FROM and TO are database URLs, or "env:NAME" or "file:/path" where one is written, so that
@@ -53,6 +54,9 @@ files adapter, are not in the database.`,
 				o.Group = cfg.ManagementGroup
 			}
 			out, err := store.Copy(cmd.Context(), from, to, o)
+			if out.Back {
+				fmt.Fprintf(c.Err, "%s is in service as before.\n", out.From)
+			}
 			if err != nil {
 				return err
 			}

@@ -169,10 +169,13 @@ ON CONFLICT (name) DO UPDATE SET address = excluded.address, boot = excluded.boo
 
 // heardText notes, before the row forgets it, until when the server's former
 // process was heard, for each connector whose lease still names that process.
-const heardText = `
+const heardText = heardOfAllText + " WHERE s.name = $1 AND s.boot <> $2"
+
+// heardOfAllText does so for every server that a lease names.
+const heardOfAllText = `
 INSERT INTO availability_event (connector, epoch, at, from_server, to_server, reason, who)
 SELECT l.connector, l.epoch, s.heartbeat_at, l.server, '', '` + engine.LastHeard + `', ''
-FROM lease l JOIN server s ON s.name = l.server AND s.boot = l.boot WHERE s.name = $1 AND s.boot <> $2`
+FROM lease l JOIN server s ON s.name = l.server AND s.boot = l.boot`
 
 // enter is Join's transaction.
 func (db *DB) enter(ctx context.Context, tx *sql.Tx, j Join, earlier process) error {

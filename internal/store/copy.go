@@ -31,6 +31,7 @@ type Copied struct {
 	// with yet: the copy's first Active looks every ticket up.
 	Doubted []string
 	Already bool // the copy had been finished before; nothing was copied now
+	Back    bool // it failed, and the old database is in service as before
 }
 
 // CopiedTable is one table that was copied and compared, row by row.
@@ -158,6 +159,10 @@ func (c *copying) run(ctx context.Context) (err error) {
 		c.out.Already = true
 		return c.old.rename(ctx, c.name+markMoved)
 	}
+	if strings.HasSuffix(c.group.name, markEnding) && target.id != c.group.id {
+		return fault.New(fault.Refused, fmt.Sprintf("%s was copied from %s to another database, which may be in service", called(c.name), c.old.Where())).
+			WithNext("call tieline db copy with that one as the second URL")
+	}
 	if strings.HasSuffix(c.group.name, markMoved) {
 		return fault.New(fault.Refused, fmt.Sprintf("%s was moved from %s already", called(c.name), c.old.Where())).
 			WithNext("its servers belong to the database it was moved to")
@@ -241,6 +246,9 @@ func (c *copying) withdraw(ctx context.Context) error {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, "UPDATE management_group SET name = $1", c.name+markMoving); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, heardOfAllText); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, "UPDATE lease SET epoch = epoch + 1, beat = 0, server = '', boot = '', successor = ''"); err != nil {

@@ -16,10 +16,13 @@ const (
 	markMoving = " [being moved]"
 	markMoved  = " [moved]"
 	markCopy   = " [being copied]"
+	// markEnding is markMoving from just before the copy goes into service until the
+	// old database is known to be out of it for good: the copy may be in service.
+	markEnding = " [copied]" + markMoving
 )
 
 func unmarked(name string) string {
-	for _, mark := range []string{markMoving, markMoved, markCopy} {
+	for _, mark := range []string{markEnding, markMoving, markMoved, markCopy} {
 		name = strings.TrimSuffix(name, mark)
 	}
 	return name
@@ -41,7 +44,7 @@ const nameDatabase = "--database, TIELINE_DATABASE_URL"
 func movedAway(name string) error {
 	group := unmarked(name)
 	switch strings.TrimPrefix(name, group) {
-	case markMoving:
+	case markMoving, markEnding:
 		return fault.New(fault.Refused, called(group)+" is being moved to another database").
 			WithNext("let tieline db copy finish, by calling it again if it was interrupted, and go on with the new database (" + nameDatabase + ")")
 	case markMoved:

@@ -29,7 +29,9 @@ func (c *copying) fail(ctx context.Context, err error) error {
 			return c.old.rename(ctx, c.name+markMoved)
 		}
 	}
-	return errors.Join(err, c.old.rename(ctx, c.name))
+	back := c.old.rename(ctx, c.name)
+	c.out.Back = back == nil
+	return errors.Join(err, back)
 }
 
 // settledName reads what the group is called after whatever transaction is still
@@ -65,6 +67,9 @@ func (c *copying) finish(ctx context.Context) error {
 	}
 	group, err := c.old.groupRow(ctx) // its generation is of the documents that were copied last
 	if err != nil {
+		return err
+	}
+	if err := c.old.rename(ctx, c.name+markEnding); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, finishTime)

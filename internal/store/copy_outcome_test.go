@@ -21,7 +21,7 @@ func TestCopyWhoseLastAnswerWasLost(t *testing.T) {
 		"before it":             {old: "plant", says: lost},
 		"it did not take place": {finishing: true, old: "plant", says: lost},
 		"it took place":         {finishing: true, committed: true, old: "plant" + markMoved},
-		"nobody knows":          {finishing: true, committed: true, away: true, old: "plant" + markMoving, says: lost},
+		"nobody knows":          {finishing: true, committed: true, away: true, old: "plant" + markEnding, says: lost},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onEach(t, func(t *testing.T, url string) {
@@ -35,7 +35,7 @@ func TestCopyWhoseLastAnswerWasLost(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer fresh.Close()
-				if err := old.rename(t.Context(), "plant"+markMoving); err != nil {
+				if err := old.rename(t.Context(), "plant"+markEnding); err != nil {
 					t.Fatal(err)
 				}
 				there := "plant" + markCopy
@@ -50,6 +50,9 @@ func TestCopyWhoseLastAnswerWasLost(t *testing.T) {
 				}
 				c := &copying{old: old, fresh: fresh, name: "plant", finishing: tt.finishing}
 				err = c.fail(t.Context(), lost)
+				if back := tt.old == "plant"; c.out.Back != back {
+					t.Errorf("it says that the old database is in service: %t", c.out.Back)
+				}
 				if !errors.Is(err, tt.says) || tt.away != (fault.KindOf(err) == fault.Unavailable) {
 					t.Errorf("the error is %v", err)
 				}

@@ -260,7 +260,13 @@ func copyInterrupted(t *testing.T, fresh Fresh) {
 	if err != nil || len(out.Tables) < 10 {
 		t.Fatalf("begun anew: %+v, %v", out, err)
 	}
-	f.exec("UPDATE management_group SET name = 'plant [being moved]'") // as one that was killed at the very end leaves it
+	f.exec("UPDATE management_group SET name = 'plant [copied] [being moved]'") // as one that was killed at the very end leaves it
+	if _, err := store.Copy(t.Context(), f.url, freshSQLite(t), store.CopyOptions{}); fault.KindOf(err) != fault.Refused || !strings.Contains(err.Error(), "may be in service") {
+		t.Errorf("to a third database while the second may be in service: %v", err)
+	}
+	if err := f.take(t.Context(), nil, observe("late", alert.Open, "x")); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("an alert for a group that may have moved: %v", err)
+	}
 	if out, err := store.Copy(t.Context(), f.url, to, store.CopyOptions{}); err != nil || !out.Already {
 		t.Errorf("once more at the end: %+v, %v", out, err)
 	}

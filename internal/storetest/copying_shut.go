@@ -181,9 +181,13 @@ func shutBack(t *testing.T, fresh Fresh) {
 	if _, err := s.Beat(t.Context(), beat); err != nil {
 		t.Fatal(err)
 	}
+	f.term(tickets, "alpha")
 	f.exec("UPDATE server SET presence = '', heartbeat_at = heartbeat_at - 36000000000")
 	if _, err := store.Copy(t.Context(), f.url, fresh(t), store.CopyOptions{}); err != nil {
 		t.Fatal(err)
+	}
+	if n := f.count("SELECT count(*) FROM availability_event WHERE from_server = 'alpha' AND reason = 'last heard'"); n != 1 {
+		t.Errorf("%d lines tell until when the Active was heard, want 1", n)
 	}
 	g, err := s.Read(t.Context())
 	if err != nil {
