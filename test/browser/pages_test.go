@@ -18,9 +18,9 @@ import (
 
 // shown is one address to look at for every page of the route table.
 type shown struct {
-	name   string // of the page, for files: "alerts-alert-edit"
-	path   string
-	public bool // looked at without signing in
+	name  string // of the page, for files: "alerts-alert-edit"
+	path  string
+	needs access.Permission // of who looks at it; Public = looked at without signing in
 }
 
 // status is what the page answers with. The gallery is set up: there is no link
@@ -56,7 +56,7 @@ func (g *gallery) pages(t *testing.T) []shown {
 		if pattern == "/" { // what no other route answers
 			name, path = "no-page", "/no-such-page"
 		}
-		all = append(all, shown{name, path, route.Needs == access.Public})
+		all = append(all, shown{name, path, route.Needs})
 	}
 	return append(all, g.views()...)
 }
@@ -79,21 +79,24 @@ var queries = map[string]string{
 // draft, mirror none, and fresh nothing but one with problems.
 func (g *gallery) views() []shown {
 	all := []shown{
-		{"alerts-none-fits", "/alerts?q=nothing-has-this-text", false},
-		{"alerts-parked", "/alerts?parked=1&status=open", false},
-		{"parked-none-fits", "/parked?connector=mirror", false},
-		{"connectors-none-fits", "/?q=nothing-has-this-name", false},
-		{"dry-run", "/connectors/desk/draft?try=50&alert=" + g.ids["quota-home"], false},
-		{"new-draft", "/connectors/fresh/draft", false},
-		{"new-draft-remote", "/connectors/fresh/remote", false},
+		{name: "alerts-none-fits", path: "/alerts?q=nothing-has-this-text"},
+		{name: "alerts-parked", path: "/alerts?parked=1&status=open"},
+		{name: "parked-none-fits", path: "/parked?connector=mirror"},
+		{name: "connectors-none-fits", path: "/?q=nothing-has-this-name"},
+		{name: "dry-run", path: "/connectors/desk/draft?try=50&alert=" + g.ids["quota-home"]},
+		{name: "new-draft", path: "/connectors/fresh/draft"},
+		{name: "new-draft-remote", path: "/connectors/fresh/remote"},
 	}
 	for _, tab := range []string{"remote", "sources", "fields", "severity", "states", "draft", "alerts"} {
-		all = append(all, shown{"mirror-" + tab, "/connectors/mirror/" + tab, false})
+		all = append(all, shown{name: "mirror-" + tab, path: "/connectors/mirror/" + tab})
 	}
 	for name, key := range map[string]string{"delivered": "mail-queue", "waiting": "backup-night", "long": "long", "unmatched": "lab-fan"} {
-		all = append(all, shown{"alert-" + name, "/alerts/" + g.ids[key], false})
+		all = append(all, shown{name: "alert-" + name, path: "/alerts/" + g.ids[key]})
 	}
-	return append(all, shown{"alert-long-edit", "/alerts/" + g.ids["long"] + "/edit", false})
+	for i := range all {
+		all[i].needs = access.View
+	}
+	return append(all, shown{"alert-long-edit", "/alerts/" + g.ids["long"] + "/edit", access.Operate})
 }
 
 var parameter = regexp.MustCompile(`\{([a-z]+)\}`)
@@ -116,23 +119,56 @@ func (g *gallery) address(pattern, server string) (string, error) {
 }
 
 // TestPages opens every page. None may be heavy, wider than a phone, or a
-// hindrance to somebody who does not see it, in either theme, on either database.
+// hindrance to somebody who does not see it, in either theme, on either database;
+// nor where a role that may do less is shown another page than the administrator,
+// the viewer on one database and the operator on the other.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	onGallery(t, func(t *testing.T, g *gallery) {
-		stranger, person := newTab(t, g.Servers[0].URL), g.signIn(t, admin)
+		role := viewer
+		if g.engine == "postgres" {
+			role = operator
+		}
+		stranger, person, lesser := newTab(t, g.Servers[0].URL), g.signIn(t, admin), g.signIn(t, role)
 		for _, page := range g.pages(t) {
 			t.Run(page.name, func(t *testing.T) {
-				p := person
-				if page.public {
-					p = stranger
+				stranger.t, person.t, lesser.t = t, t, t
+				if page.needs == access.Public {
+					stranger.holds(page)
+					return
 				}
-				p.t = t
-				p.holds(page)
+				person.holds(page)
+				lesser.holdsAs(page, role, person.offers())
 			})
 		}
-		stranger.t, person.t = t, t
+		stranger.t, person.t, lesser.t = t, t, t
 	})
+}
+
+// offers is all that can be pressed or typed in on the page, with how.
+func (p *tab) offers() string {
+	p.t.Helper()
+	return evaluate[string](p, `[...document.querySelectorAll("main a[href], main button, main input, main select, main textarea, main [tabindex]")]
+		.map(e => [e.nodeName, e.name, e.disabled, e.readOnly, e.textContent.trim() && e.nodeName !== "TEXTAREA" && e.nodeName !== "PRE" && e.className].join(" ")).join("\n")`)
+}
+
+// holdsAs checks a page as somebody of another role is shown it. The page that
+// refuses one stands for all of them.
+func (p *tab) holdsAs(page shown, who account, others string) {
+	p.t.Helper()
+	status, may := page.status(), access.Principal{Name: who.name, Role: who.role}.May(page.needs)
+	if !may {
+		status = http.StatusForbidden
+	}
+	if got := p.open(page.path); got != status {
+		p.t.Fatalf("%s answers %d to the %s, want %d:\n%s", page.path, got, who.role, status, p.shows())
+	}
+	if may && p.offers() == others || !may && page.path != "/settings/audit" {
+		return
+	}
+	for _, v := range p.violations() {
+		p.t.Errorf("%s as %s: axe-core: %s", page.path, who.role, v)
+	}
 }
 
 // holds checks one page, in a window as on a desk and in one of a phone.
@@ -158,21 +194,6 @@ func (p *tab) holds(page shown) {
 	if small := evaluate[[]string](p, `[...document.querySelectorAll("main input:not([type=hidden]), main select, main textarea")]
 		.filter(e => e.checkVisibility() && parseFloat(getComputedStyle(e).fontSize) < 16).map(e => e.name)`); len(small) > 0 {
 		p.t.Errorf("%s: a phone's browser enlarges the page for the small letters of the fields %q", p.path(), small)
-	}
-}
-
-// roomy fails where a finger would miss: for whatever is pressed and is no link
-// within a text, or a number's own.
-func (p *tab) roomy() {
-	p.t.Helper()
-	const pressed = `button, summary, select, textarea, label:has(input), input:not([type=hidden], label input), a.button, a.brand, nav a, .segmented a, ` +
-		`.card-title > a, .card-title > span > a, .attention-list > li > a, .toolbar a`
-	low := evaluate[[]string](p, "[...document.querySelectorAll(`"+pressed+"`)]"+`
-		.filter(e => e.checkVisibility() && !e.closest(".visually-hidden") && !e.matches(".visually-hidden"))
-		.map(e => [e, Math.round(e.getBoundingClientRect().height)]).filter(([e, high]) => high < 40)
-		.map(([e, high]) => e.tagName + " " + (e.ariaLabel || e.textContent.trim()).slice(0, 40) + ", " + high + " px")`)
-	if len(low) > 0 {
-		p.t.Errorf("%s: too low for a finger: %q", p.path(), low)
 	}
 }
 
@@ -219,7 +240,7 @@ func TestScreenshots(t *testing.T) {
 	pages := g.pages(t)
 	for _, page := range pages {
 		p := person
-		if page.public {
+		if page.needs == access.Public {
 			p = stranger
 		}
 		for _, look := range []string{"light", "dark", "phone"} {
