@@ -58,7 +58,7 @@ var allowed = map[string][]string{
 
 	"internal/forward/forwardtest": {"forward", "alert", "connector", "ha", "remote", "source"},
 	"internal/hatest":              {"ha"},
-	"internal/storetest":           {"store", "store/...", "alert", "connector", "ha", "hatest", "intake", "forward", "retention", "access", "fault", "secret"},
+	"internal/storetest":           {"storetest/tds", "store", "store/...", "alert", "connector", "ha", "hatest", "intake", "forward", "retention", "access", "fault", "secret"},
 	"internal/storetest/tds":       {"storetest/tds/wire"},
 	"internal/storetest/tds/wire":  {},
 	"internal/sourcetest":          {"source", "alert", "fault"},

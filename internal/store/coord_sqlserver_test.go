@@ -2,12 +2,9 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"fmt"
-	"net/url"
 	"os"
-	"strings"
 	"testing"
 
 	"tieline/internal/ha"
@@ -24,8 +21,29 @@ func TestSQLServerCoordinatorConforms(t *testing.T) {
 	if server == "" {
 		t.Skip("NOT RUN: " + sqlserverDSN + " names no SQL Server, and none can be installed here")
 	}
-	runSQLServerCoordinator(t, func(t *testing.T) string { return freshSQLServer(t, server) })
+	runSQLServerCoordinator(t, func(t *testing.T) string { return tds.Given(t, server) })
 }
+
+// TestSQLServerCoordinatorConformsByVersions runs the same where readers see row
+// versions, as Azure's databases have it.
+func TestSQLServerCoordinatorConformsByVersions(t *testing.T) {
+	server := os.Getenv(sqlserverDSN)
+	if server == "" {
+		t.Skip("NOT RUN: " + sqlserverDSN + " names no SQL Server, and none can be installed here")
+	}
+	if !tds.Takes(t, tds.Given(t, server), byVersions) {
+		t.Skip("NOT RUN: the server has no READ_COMMITTED_SNAPSHOT")
+	}
+	runSQLServerCoordinator(t, func(t *testing.T) string {
+		url := tds.Given(t, server)
+		if !tds.Takes(t, url, byVersions) {
+			t.Fatal("READ_COMMITTED_SNAPSHOT was taken before, and is not now")
+		}
+		return url
+	})
+}
+
+const byVersions = "ALTER DATABASE CURRENT SET READ_COMMITTED_SNAPSHOT ON"
 
 // TestPlayedSQLServerCoordinatorConforms runs the same on a server that plays one.
 func TestPlayedSQLServerCoordinatorConforms(t *testing.T) {
@@ -43,33 +61,6 @@ func runSQLServerCoordinator(t *testing.T, fresh func(t *testing.T) string) {
 		}
 		return answers
 	})
-}
-
-func freshSQLServer(t *testing.T, server string) string {
-	t.Helper()
-	u, err := url.Parse(server)
-	if err != nil {
-		t.Fatalf("%s is no URL", sqlserverDSN)
-	}
-	name := "coord_" + strings.ToLower(rand.Text())
-	onSQLServer(t, server, "CREATE DATABASE "+name)
-	t.Cleanup(func() { onSQLServer(t, server, "DROP DATABASE "+name) })
-	q := u.Query()
-	q.Set("database", name)
-	u.RawQuery = q.Encode()
-	return u.String()
-}
-
-func onSQLServer(t *testing.T, url, statement string) {
-	t.Helper()
-	db, err := sqlserver.OpenDB(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.ExecContext(context.Background(), statement); err != nil {
-		t.Fatalf("%s: %v", statement, err)
-	}
 }
 
 // killSQLServer ends a session's connection from the server's side. It is found

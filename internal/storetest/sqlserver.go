@@ -1,17 +1,11 @@
 package storetest
 
 import (
-	"context"
-	"net/url"
 	"os"
 	"regexp"
-	"strings"
 	"testing"
-	"time"
 
-	"github.com/google/uuid"
-
-	"tieline/internal/store/sqlserver"
+	"tieline/internal/storetest/tds"
 )
 
 // SQLServerDSN is the environment variable that says where tests find a SQL
@@ -28,41 +22,7 @@ func HasSQLServer() bool { return os.Getenv(SQLServerDSN) != "" }
 // where HasSQLServer.
 func FreshSQLServer(tb testing.TB) string {
 	tb.Helper()
-	server := os.Getenv(SQLServerDSN)
-	u, err := url.Parse(server)
-	if err != nil {
-		tb.Fatalf("%s is no URL", SQLServerDSN)
-	}
-	name := "test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	if err := onSQLServer(server, "CREATE DATABASE "+name); err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		// It goes also while a connection is left; not every server can say that.
-		_ = onSQLServer(server, "ALTER DATABASE "+name+" SET SINGLE_USER WITH ROLLBACK IMMEDIATE")
-		err := onSQLServer(server, "DROP DATABASE "+name)
-		for tries := 1; err != nil && tries < 20; tries++ {
-			time.Sleep(500 * time.Millisecond) // a session that was closed may take a while to end
-			err = onSQLServer(server, "DROP DATABASE "+name)
-		}
-		if err != nil {
-			tb.Error(err)
-		}
-	})
-	q := u.Query()
-	q.Set("database", name)
-	u.RawQuery = q.Encode()
-	return u.String()
-}
-
-func onSQLServer(url, statement string) error {
-	db, err := sqlserver.OpenDB(url)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	_, err = db.ExecContext(context.Background(), statement) // also after the test's own context has ended
-	return err
+	return tds.Given(tb, os.Getenv(SQLServerDSN))
 }
 
 var (

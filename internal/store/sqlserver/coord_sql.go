@@ -31,20 +31,21 @@ func textsOf(versions bool) groupTexts {
 }
 
 // groupJSON is the object that coord.Decode reads. Its lists are put together as
-// text: a list inside a list's query would be read as a string by some servers.
+// text: a list inside a list's query would be read as a string by some servers. Each
+// says its collation, as what differs in that cannot be put together.
 func groupJSON(hint string) string {
 	return `N'{"beaten":1,"held":1,"identity":"' + REPLACE(COALESCE((SELECT [identity] FROM history), N''), N'\', N'\\') +
 N'","servers":' + COALESCE((SELECT s.name, s.address, s.boot, s.presence, s.beat, s.version, s.heartbeat_at,
 		CASE WHEN @now > s.heartbeat_at THEN @now - s.heartbeat_at ELSE 0 END AS silence, s.promised
-	FROM server AS s` + hint + ` ORDER BY s.name FOR JSON PATH), N'[]') +
+	FROM server AS s` + hint + ` ORDER BY s.name FOR JSON PATH), N'[]')` + collate + ` +
 N',"members":' + COALESCE((SELECT m.connector, m.server, m.position, m.runs, m.eligible, m.reaches, m.reason
-	FROM membership AS m` + hint + ` ORDER BY m.connector, m.position, m.server FOR JSON PATH), N'[]') +
+	FROM membership AS m` + hint + ` ORDER BY m.connector, m.position, m.server FOR JSON PATH), N'[]')` + collate + ` +
 N',"leases":' + COALESCE((SELECT l.connector, l.epoch, l.beat, l.server, l.boot, l.promised, l.successor, l.wish,
 		l.[identity], CASE WHEN EXISTS (SELECT 1 FROM link AS k` + hint + ` WHERE k.connector = l.connector
 			AND k.due_at IS NOT NULL AND k.due_at <= @now) THEN 1 ELSE 0 END AS waiting
-	FROM lease AS l` + hint + ` ORDER BY l.connector FOR JSON PATH), N'[]') +
+	FROM lease AS l` + hint + ` ORDER BY l.connector FOR JSON PATH), N'[]')` + collate + ` +
 N',"settings":' + COALESCE((SELECT c.name AS connector, c.polling, c.tolerance, c.failback, c.send_window, c.settle, c.version
-	FROM connector AS c` + hint + ` ORDER BY c.name FOR JSON PATH), N'[]') + N'}'`
+	FROM connector AS c` + hint + ` ORDER BY c.name FOR JSON PATH), N'[]')` + collate + ` + N'}'`
 }
 
 // beatText is the whole heartbeat (rule L1), a transaction for each of its
