@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"tieline/internal/store/engine"
 	"tieline/internal/store/sqlserver"
 )
 
@@ -107,3 +108,24 @@ func sets(text string) string {
 }
 
 func oneSpace(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// TestSQLServerAsksWhereTheGroupIs: the statements that write an alert compare every
+// mark, as they do on the other engines.
+func TestSQLServerAsksWhereTheGroupIs(t *testing.T) {
+	for _, mark := range []string{markMoving, markMoved, markCopy, markEnding} {
+		ends := " [" + mark[strings.LastIndex(mark, "[")+1:]
+		if pattern := "LIKE '%" + strings.ReplaceAll(ends, "[", "![") + "' ESCAPE '!'"; !strings.Contains(engine.InService, pattern) {
+			t.Errorf("the mark %q is not compared: %s", mark, engine.InService)
+		}
+	}
+	own := newTexts(sqlserver.Dialect())
+	want := strings.NewReplacer("LIKE '", "LIKE N'", "ESCAPE '", "ESCAPE N'", "management_group WHERE", "management_group WITH (REPEATABLEREAD) WHERE").Replace(engine.InService)
+	for name, text := range map[string]string{"new alerts": own.newAlerts.Text, "grown alerts": own.grownAlerts.Text, "seen alerts": own.seenAlerts.Text} {
+		if !strings.Contains(oneSpace(text), oneSpace(want)) {
+			t.Errorf("%s does not ask %s in\n%s", name, want, text)
+		}
+	}
+	if !strings.Contains(own.groupName, "WITH (REPEATABLEREAD)") {
+		t.Errorf("other transactions do not keep the mark out: %s", own.groupName)
+	}
+}
