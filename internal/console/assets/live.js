@@ -204,6 +204,9 @@ document.addEventListener("visibilitychange", () => {
     connect();
   }
 });
+addEventListener("beforeprint", () => {
+  document.querySelector(".printed time").textContent = new Date(Number(told)).toUTCString().slice(5, 25) + " UTC";
+});
 addEventListener("pagehide", () => source?.close());
 addEventListener("pageshow", (e) => { if (e.persisted) connect(); });
 
