@@ -87,6 +87,40 @@ func TestASourceThatIsAwayIsAskedAgainForWhatTheDatabaseLost(t *testing.T) {
 	})
 }
 
+// TestATermThatEndsTooSoonLeavesTheComparisonToTheNext: whatever that one begins
+// for; and the one after it has nothing to compare at once.
+func TestATermThatEndsTooSoonLeavesTheComparisonToTheNext(t *testing.T) {
+	compared := func(w *world) {
+		w.setup.Sources[0].Lister, w.setup.Sources[0].Compare = w.source, time.Hour
+	}
+	bubble(t, compared, func(t *testing.T, w *world) {
+		w.source.Show("run 1", "disk")
+		lost := alert.NewKey(w.group, desk, alert.NewID())
+		taking := &taking{}
+		term := func(name, history string, reason ha.Reason, taken, listed int, what string) {
+			t.Helper()
+			before, lists := len(taking.keys()), len(w.remote.Calls("list"))
+			w.history, w.reason = history, reason
+			s := w.activateWith(name, func(f *forward.Config) { f.Accept = taking.accept })
+			after(2 * time.Second)
+			if got := len(taking.keys()) - before; got != taken {
+				t.Errorf("%s: %d alerts taken in, want %d", what, got, taken)
+			}
+			if got := len(w.remote.Calls("list")) - lists; (got > 0) != (listed > 0) {
+				t.Errorf("%s: the remote was listed %d times", what, got)
+			}
+			_ = s.lose()
+		}
+		w.remote.Make(lost)
+		term("a", "first", ha.ReasonFirst, 0, 0, "the first term of all")
+		taking.refuse = errSource
+		term("b", "second", ha.ReasonIdentity, 0, 1, "the first in another history, while nothing can be taken in")
+		taking.relent()
+		term("a", "second", ha.ReasonPresence, 1, 1, "the next one")
+		term("b", "second", ha.ReasonPresence, 0, 0, "and the next")
+	})
+}
+
 // taking is intake, as a comparison gives alerts to it.
 type taking struct {
 	mu     sync.Mutex

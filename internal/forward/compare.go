@@ -19,8 +19,15 @@ func (t *tenure) compareSources(ctx context.Context) {
 		round, stop := context.WithCancel(ctx)
 		var each sync.WaitGroup
 		if setup != nil {
+			var names []string
 			for _, src := range setup.Sources {
 				if src.Lister != nil && src.Compare > 0 {
+					names = append(names, src.Name)
+				}
+			}
+			t.toCompare(round, names)
+			for _, src := range setup.Sources {
+				if slices.Contains(names, src.Name) {
 					each.Go(func() { t.compareSource(round, src) })
 				}
 			}
@@ -39,12 +46,15 @@ const anewPause = 5 * time.Second
 
 func (t *tenure) compareSource(ctx context.Context, src SourceSetup) {
 	var c comparison
-	failing, anew := false, t.anew()
+	failing, anew := false, t.anew(ctx)
 	for {
 		err := t.compareOnce(ctx, src, &c)
 		if err == nil && anew {
 			err = t.takeInAll(ctx, src)
 			anew = err != nil
+			if err == nil {
+				t.compared(ctx, src.Name)
+			}
 		}
 		if t.lost(err) {
 			return

@@ -40,7 +40,8 @@
 //
 // The first term in another history of the database, which may lack commits that
 // were confirmed, takes in all that the sources announce and compares the remote's
-// listing as it begins (rule L8).
+// listing as it begins (rule L8). A bookmark says in which history that was done last,
+// so that a term that ends before it has leaves it to the next.
 //
 // The way back is the same machine on links of side Source; their writer is
 // idempotent by its key.

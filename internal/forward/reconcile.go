@@ -34,13 +34,16 @@ const standingPage = 1000
 // strangersNamed is how many tickets a report names.
 const strangersNamed = 20
 
+// remotePause is how soon the remote is listed again for what the database lost.
+const remotePause = time.Minute
+
 // watchDoubts runs the reconcile run on its timer, after an outage, and at once
 // where commits may have been lost.
 func (t *tenure) watchDoubts(ctx context.Context) {
-	if t.anew() {
+	if t.anew(ctx) {
 		poke(t.doubts)
 	}
-	var timer <-chan time.Time
+	var timer, again <-chan time.Time
 	if t.cfg.Reconcile > 0 {
 		ticker := time.NewTicker(t.cfg.Reconcile)
 		defer ticker.Stop()
@@ -51,10 +54,15 @@ func (t *tenure) watchDoubts(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-timer:
+		case <-again:
 		case <-t.doubts:
 		}
+		again = nil
 		if _, err := t.reconcile(ctx); err != nil && ctx.Err() == nil && fault.KindOf(err) != fault.Refused {
 			t.log.Warn("the reconcile run failed", "connector", t.cfg.Connector, "epoch", t.term.Epoch, "err", err)
+		}
+		if t.uncompared(remoteSide) {
+			again = time.After(remotePause)
 		}
 	}
 }
@@ -82,6 +90,7 @@ func (t *tenure) reconcile(ctx context.Context) (Report, error) {
 	}
 	lister, ok := setup.Remote.(remote.Lister)
 	if !ok {
+		t.compared(ctx, remoteSide) // there is nothing to compare with
 		return r, fault.New(fault.Refused, "the remote system of connector "+t.cfg.Connector+" cannot list its tickets")
 	}
 	began, err := t.cfg.Store.Now(ctx)
@@ -102,7 +111,8 @@ func (t *tenure) reconcile(ctx context.Context) (Report, error) {
 	}
 	t.log.Info("both sides were compared", "connector", t.cfg.Connector, "epoch", t.term.Epoch,
 		"count", r.Tickets, "marked", r.Marked, "strangers", r.Strangers)
-	if t.anew() && r.Strangers > 0 {
+	t.compared(ctx, remoteSide)
+	if t.anew(ctx) && r.Strangers > 0 {
 		t.log.Warn("open tickets are of alerts that the database does not know: it lost them, or they were forgotten",
 			"connector", t.cfg.Connector, "epoch", t.term.Epoch, "count", r.Strangers, "tickets", r.Open)
 	}

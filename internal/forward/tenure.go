@@ -29,6 +29,7 @@ type tenure struct {
 	again   *comeback
 	held    *held
 	rec     *recorder
+	history history
 
 	halt    chan struct{} // closed when nothing more may be started
 	room    chan struct{} // the queue has run low
@@ -116,10 +117,6 @@ func (t *tenure) recorded(batch []Entry) {
 	}
 	poke(t.recheck)
 }
-
-// anew reports whether the term is the first in another history of the database,
-// which may lack commits that were confirmed (rule L8).
-func (t *tenure) anew() bool { return t.term.Reason == ha.ReasonIdentity }
 
 func (t *tenure) halted() bool {
 	select {

@@ -36,7 +36,9 @@ type world struct {
 	setups *forwardtest.Setups
 	group  uuid.UUID
 	reason ha.Reason // of the terms that begin
-	all    []*server
+	// history names the database's history in them; "" = what the store says
+	history string
+	all     []*server
 }
 
 // server is one server's term.
@@ -104,6 +106,10 @@ func (w *world) begin(name string, f *forward.Forwarder) *server {
 	settings := ha.Settings{Polling: 30 * time.Second, Tolerance: 3, Window: window, Settle: settle}
 	s.term = ha.NewTerm(w.store.TakeOver(desk, name), settings, s.clock, s.drain)
 	s.term.Reason = w.reason
+	if w.history != "" {
+		w.store.Move(desk, w.history)
+		s.term.Identity = w.history
+	}
 	ctx, stop := context.WithCancelCause(context.Background())
 	s.stop = stop
 	go func() { s.done <- f.Run(ctx, s.term) }()
