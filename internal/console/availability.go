@@ -323,7 +323,7 @@ func (c *Console) refresh(w http.ResponseWriter, r *http.Request, path string) {
 	n := Notice{Kind: "ok", What: "Asked all servers at " + snapshot.At.Format("15:04:05 MST"), Text: fmt.Sprintf("%s answered.", capital(plural(on, "server that is on", "servers that are on")))}
 	switch {
 	case on == 0:
-		n.Kind, n.Text = "amber", "No server is on. What stands here is what they told last."
+		n.Kind, n.Text = "amber", "No server is on, so nobody takes alerts in. What stands here is what the servers told last."
 	case len(silent) > 0:
 		n.Kind, n.Text = "amber", fmt.Sprintf("%s did not answer within 2.5 s; %s counts as Offline when the promised time has passed.", list(silent), map[bool]string{true: "it", false: "each"}[len(silent) == 1])
 	}

@@ -22,7 +22,7 @@ func TestOverviewSaysWhatNeedsAPerson(t *testing.T) {
 	b.connector()
 	b.says(b.get("/", http.StatusOK), "Nothing: every connector has an Active", "desk", "ams1", "fra1 Passive", "On", "http://lon1")
 	b.active("")
-	b.says(b.get("/", http.StatusOK), "Needs a person 1", "Nobody is Active since", "Its alerts are stored and not forwarded", "nobody")
+	b.says(b.get("/", http.StatusOK), "Needs a person 1", "Nobody is Active since", "Alerts are stored and not forwarded", "nobody")
 	b.says(b.get("/?q=none", http.StatusOK), "No connector fits")
 }
 
@@ -48,7 +48,7 @@ func TestAllAreDead(t *testing.T) {
 	b.connector()
 	b.sql(`UPDATE availability_event SET at = at - 7200000000`)
 	b.sql(`UPDATE server SET presence = 'nobody-holds-' || name, heartbeat_at = heartbeat_at - 20000000`)
-	wants := []string{"ams1 counts as Active until its lease has run out", "is known dead : last heard", "No other server can take over, so alerts are stored and not forwarded"}
+	wants := []string{"ams1 counts as Active until its lease has run out", "is known dead : last heard", "No other server can take over. No server of the management group is on, so nobody takes alerts in: sources get no answer and must repeat them. Start one of its servers"}
 	for deadline := time.Now().Add(time.Minute); !strings.Contains(text(b.get("/connectors/desk", http.StatusOK)), wants[0]) && time.Now().Before(deadline); {
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -56,12 +56,13 @@ func TestAllAreDead(t *testing.T) {
 	_, row, _ := strings.Cut(b.get("/connectors/desk", http.StatusOK), `data-key="row-ams1"`)
 	row, _, _ = strings.Cut(row, "</tr>")
 	b.says(row, "known dead", "yes, when last heard") // nobody knows whether it would now
-	b.says(b.get("/", http.StatusOK), "ams1 is known dead, last heard", "no other server can take over. Its alerts are stored and not forwarded", "ams1 counts as Active until its lease has run out,", "known dead last heard")
-	if page := text(b.get("/", http.StatusOK)); strings.Contains(page, "every connector has an Active") || strings.Contains(page, "If ams1 fails") {
+	b.says(b.get("/", http.StatusOK), "ams1 is known dead, last heard", "no other server can take over. No server of the management group is on, so nobody takes alerts in", "ams1 counts as Active until its lease has run out,", "known dead last heard")
+	b.says(b.post("/servers/refresh", nil), "No server is on, so nobody takes alerts in")
+	if page := text(b.get("/", http.StatusOK)); strings.Contains(page, "stored") || strings.Contains(page, "every connector has an Active") || strings.Contains(page, "If ams1 fails") {
 		t.Error("the overview says that all is well: " + page)
 	}
 	b.sql(`UPDATE server SET heartbeat_at = heartbeat_at - 3600000000`)
-	b.says(b.get("/connectors/desk", http.StatusOK), "Nobody is Active : ams1 was last heard", "1 h ago")
+	b.says(b.get("/connectors/desk", http.StatusOK), "Nobody is Active : ams1 was last heard", "1 h ago", "nobody takes alerts in")
 	b.says(b.get("/", http.StatusOK), "Nobody is Active. ams1 was, and was last heard", "nobody ams1 was, last heard 1 h ago")
 }
 

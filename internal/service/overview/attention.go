@@ -73,12 +73,15 @@ func (c Connector) attention() []Attention {
 	_, next := c.Next()
 	switch {
 	case len(c.Members) == 0:
-		add(Urgent, Availability, "No server serves it: its alerts are stored and not forwarded.", "Start a server with this connector.")
+		add(Urgent, Availability, "No server serves it. "+c.Meanwhile(), c.Remedy())
 	case c.Active == "":
-		add(Urgent, Availability, c.nobody()+" Its alerts are stored and not forwarded.", "Start one of its servers.")
+		add(Urgent, Availability, c.nobody()+" "+c.Meanwhile(), c.Remedy())
 	case c.Dead():
-		add(Urgent, Availability, fmt.Sprintf("%s is known dead, last heard %s, and no other server can take over. Its alerts are stored and not forwarded.", c.Active, clock(c.Heard)),
-			fmt.Sprintf("Start one of its servers. %s counts as Active until its lease has run out, %s.", c.Active, clock(c.LeaseEnds)))
+		add(Urgent, Availability, fmt.Sprintf("%s is known dead, last heard %s, and no other server can take over. %s", c.Active, clock(c.Heard), c.Meanwhile()),
+			fmt.Sprintf("%s %s counts as Active until its lease has run out, %s.", c.Remedy(), c.Active, clock(c.LeaseEnds)))
+	case c.Suspect() && !next:
+		add(Urgent, Availability, fmt.Sprintf("The database has just dropped the session lock of %s, and no other server can take over.", c.Active),
+			"Wait a moment: it reconnects, or it is known dead.")
 	case len(c.Members) > 1 && !next:
 		add(Soon, Availability, fmt.Sprintf("If %s fails, no other server can take over.", c.Active), "Look at its other servers.")
 	}
@@ -108,6 +111,29 @@ func (c Connector) nobody() string {
 		return fmt.Sprintf("Nobody is Active. %s was, and its process is gone.", c.Holder)
 	}
 	return "Nobody is Active."
+}
+
+// Meanwhile says what becomes of alerts while nobody forwards them.
+func (c Connector) Meanwhile() string {
+	if c.TakenIn {
+		return "Alerts are stored and not forwarded."
+	}
+	return "No server of the management group is on, so nobody takes alerts in: sources get no answer and must repeat them."
+}
+
+// Remedy says what ends a time without an Active.
+func (c Connector) Remedy() string {
+	_, next := c.Next()
+	on := slices.ContainsFunc(c.Members, func(m Member) bool { return m.State == ha.Passive })
+	switch {
+	case next:
+		return "One of its servers can take over, and does so by itself."
+	case on:
+		return "Its servers that are on cannot take over: mend the reason, which stands beside each, or start another."
+	case len(c.Members) == 0:
+		return "Start a server with this connector."
+	}
+	return "Start one of its servers: the first that can takes over."
 }
 
 // clock is a time in a sentence, by the database's clock.

@@ -25,6 +25,7 @@ type reading struct {
 
 // derive concludes the states from the rows.
 func derive(r reading) *Snapshot {
+	takenIn := slices.ContainsFunc(r.group.Servers, r.on)
 	s := &Snapshot{At: r.now, Group: r.name, Connectors: make([]Connector, 0, len(r.group.Settings))}
 	servers := make(map[string]ha.Server, len(r.group.Servers))
 	for _, row := range r.group.Servers {
@@ -48,19 +49,23 @@ func derive(r reading) *Snapshot {
 				part.Servers = append(part.Servers, row)
 			}
 		}
-		c := r.connector(name, part)
-		s.Connectors = append(s.Connectors, c)
+		s.Connectors = append(s.Connectors, r.connector(name, part, takenIn))
 	}
 	s.Servers = r.servers(s.Connectors)
 	return s
 }
 
+// on reports whether a server is there, as far as is known.
+func (r reading) on(row ha.Server) bool {
+	return row.Boot != "" && row.Silence < row.Promised && !r.dead[row.Name]
+}
+
 // connector looks at the rows of one connector alone.
-func (r reading) connector(name string, part ha.Group) Connector {
+func (r reading) connector(name string, part ha.Group, takenIn bool) Connector {
 	lease := part.Leases[0]
 	c := Connector{
 		Name: name, Settings: r.group.Settings[name], Epoch: lease.Epoch, Wish: lease.Wish,
-		ActiveSince: r.since[name], Work: r.work(name),
+		ActiveSince: r.since[name], Work: r.work(name), TakenIn: takenIn,
 	}
 	if row, ok := part.Server(lease.Server); lease.Server != "" {
 		c.Holder = lease.Server
@@ -166,7 +171,7 @@ func (r reading) servers(connectors []Connector) []Server {
 		s := Server{
 			Name: row.Name, Address: row.Address, Version: row.Version, Last: heartbeat(row),
 			Active: active[row.Name], Others: others[row.Name],
-			On: row.Boot != "" && row.Silence < row.Promised && !r.dead[row.Name],
+			On: r.on(row),
 		}
 		s.WithoutPresence = s.On && row.Presence == ""
 		switch {

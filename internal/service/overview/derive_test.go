@@ -106,6 +106,59 @@ func TestDerive(t *testing.T) {
 	}
 }
 
+// TestWhatBecomesOfAlertsMeanwhile says that alerts are stored only where somebody takes them in.
+func TestWhatBecomesOfAlertsMeanwhile(t *testing.T) {
+	const stored, untaken = "Alerts are stored and not forwarded.", "nobody takes alerts in: sources get no answer and must repeat them"
+	all := func(r *reading, each func(*ha.Server)) {
+		for i := range r.group.Servers {
+			each(&r.group.Servers[i])
+		}
+	}
+	elsewhere := ha.Server{Name: "rom1", Boot: "b", Promised: time.Minute} // serves other connectors
+	ineligible := func(r *reading) {
+		for i := range r.group.Members {
+			r.group.Members[i].Eligible = false
+		}
+		r.group.Leases[0].Server, r.group.Leases[0].Boot = "", ""
+	}
+	kill := func(r *reading) { all(r, func(v *ha.Server) { r.dead[v.Name] = true }) }
+	for name, c := range map[string]struct {
+		change         func(*reading)
+		what, then, do string
+	}{
+		"all known dead, lease runs":     {kill, "is known dead, last heard", untaken, "Start one of its servers"},
+		"all known dead, lease over":     {func(r *reading) { kill(r); all(r, func(v *ha.Server) { v.Silence = time.Hour }) }, "Nobody is Active", untaken, "Start one of its servers"},
+		"all stopped":                    {func(r *reading) { all(r, func(v *ha.Server) { v.Boot = "" }) }, "Nobody is Active", untaken, "Start one of its servers"},
+		"nobody ever joined":             {func(r *reading) { r.group.Servers, r.group.Members = nil, nil }, "No server serves it", untaken, "Start a server"},
+		"its own dead, another is on":    {func(r *reading) { kill(r); r.group.Servers = append(r.group.Servers, elsewhere) }, "is known dead", stored, "Start one of its servers"},
+		"none serves it, another is on":  {func(r *reading) { r.group.Servers, r.group.Members = []ha.Server{elsewhere}, nil }, "No server serves it", stored, "Start a server"},
+		"on, and none eligible":          {ineligible, "Nobody is Active", stored, "cannot take over: mend the reason"},
+		"one is left and not eligible":   {func(r *reading) { ineligible(r); r.dead["ams1"], r.dead["fra1"] = true, true }, "Nobody is Active", stored, "cannot take over: mend the reason"},
+		"the Active died, another is on": {func(r *reading) { r.dead["ams1"] = true }, "Nobody is Active", stored, "does so by itself"},
+	} {
+		not := map[string]string{stored: untaken, untaken: stored}[c.then]
+		k, _ := group(c.change).Connector("desk")
+		if len(k.Attention()) == 0 {
+			t.Errorf("%s: nothing needs a person", name)
+			continue
+		}
+		got := k.Attention()[0]
+		if got.Urgency != Urgent || !strings.Contains(got.What, c.what) || !strings.Contains(got.Do, c.do) || !strings.Contains(got.What, c.then) || strings.Contains(got.What, not) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// TestAllAreSuspect is the moment after all were killed: nothing is said of what would be
+// "if" the Active failed.
+func TestAllAreSuspect(t *testing.T) {
+	k, _ := group(func(r *reading) { r.suspect = map[string]bool{"ams1": true, "fra1": true, "lon1": true} }).Connector("desk")
+	all := k.Attention()
+	if len(all) != 1 || all[0].Urgency != Urgent || !strings.Contains(all[0].What, "just dropped the session lock of ams1, and no other server can take over") {
+		t.Errorf("needs %+v", all)
+	}
+}
+
 func TestOrderComesFromThePositions(t *testing.T) {
 	k, _ := group(func(*reading) {}).Connector("desk")
 	if got := strings.Join(k.Order(), " "); got != "ams1 fra1 lon1" {

@@ -31,6 +31,7 @@ type Connector struct {
 	Wish        string    // the server a person asked to be Active, "" = none
 	Members     []Member  // in communication order
 	Work        Work
+	TakenIn     bool // a server of the group is on: each takes any alert in, whatever it serves
 
 	needs []Attention // what needs a person
 }
@@ -130,6 +131,12 @@ func (c Connector) Member(server string) (Member, bool) {
 func (c Connector) Dead() bool {
 	m, ok := c.Member(c.Active)
 	return ok && m.Standing == Dead
+}
+
+// Suspect reports whether the Active may have died this moment.
+func (c Connector) Suspect() bool {
+	m, ok := c.Member(c.Active)
+	return ok && m.Standing == Suspect
 }
 
 // Order is the communication order by name.
