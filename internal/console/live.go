@@ -2,6 +2,7 @@ package console
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -76,6 +77,7 @@ type message struct {
 	Now    int64             `json:"now"`              // the database's clock, ms since 1970
 	Away   string            `json:"away,omitempty"`   // why the database does not answer
 	Since  string            `json:"since,omitempty"`  // since when
+	Gone   string            `json:"gone,omitempty"`   // why it is the management group's no more: sentences
 	Panels map[string]string `json:"panels,omitempty"` // those that changed, by their element's id
 	// Topics are the subjects of lists that changed.
 	Topics []overview.Subject `json:"topics,omitempty"`
@@ -144,6 +146,7 @@ func (s *streamer) send(w http.ResponseWriter, state overview.State) error {
 	m := message{Now: s.console.Services.Overview.Now().UnixMilli()}
 	if !state.Away.IsZero() {
 		m.Away, m.Since = state.AwayReason(), state.Away.Format("15:04:05 MST")
+		m.Gone = goneOf(state.Err)
 	} else if state.Snapshot != nil {
 		m.Panels, m.Topics = s.changed(state), s.topics(state)
 	}
@@ -153,6 +156,16 @@ func (s *streamer) send(w http.ResponseWriter, state overview.State) error {
 	}
 	_, err = fmt.Fprintf(w, "data: %s\n\n", text)
 	return err
+}
+
+// goneOf says that the management group was moved to another database; "" where the
+// database is just away.
+func goneOf(err error) string {
+	var moved *fault.Error
+	if !errors.As(err, &moved) || moved.Kind != fault.Refused {
+		return ""
+	}
+	return capital(moved.Msg) + ". " + nextStep(moved)
 }
 
 // changed renders the panels and returns those that differ from what was sent.

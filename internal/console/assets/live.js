@@ -27,7 +27,7 @@ const say = document.getElementById("say");
 const silence = 3500; // ms without a word until the connection counts as lost
 
 let offset = Number(root.dataset.now) - performance.now(); // of the database's clock
-let source, heard = performance.now(), last = fresh.textContent.replace("as of ", ""), away = "";
+let source, heard = performance.now(), last = fresh.textContent.replace("as of ", ""), away = "", gone = "";
 let first = true;
 let told = root.dataset.now; // until then the page is as the server told, in ms by the database's clock
 
@@ -145,6 +145,7 @@ async function load(id) {
 function hear(event) {
   const m = JSON.parse(event.data);
   heard = performance.now();
+  gone = m.gone ? `${m.gone} What stands here is as of ${last}.` : "";
   if (m.away) {
     away = `The database has not answered since ${m.since}. What stands here is as of ${last}; it goes on by itself.`;
   } else {
@@ -160,7 +161,10 @@ function hear(event) {
 
 function tick() {
   const quiet = performance.now() - heard > silence;
-  if (quiet) {
+  if (gone) {
+    status("lost", `as of ${last}, moved`);
+    warn(gone);
+  } else if (quiet) {
     status("lost", `as of ${last}, reconnecting`);
     warn(`The connection to this server is lost. What stands here is as of ${last}; trying again.`);
   } else if (away) {
@@ -190,6 +194,8 @@ async function again() {
   try {
     const answer = await fetch(location.href, { method: "HEAD", redirect: "manual", cache: "no-store" });
     if (answer.type === "opaqueredirect") return location.reload();
+    // A page is refused whose database the group has left. What is typed here stays.
+    gone = answer.status === 409 ? gone || `The management group was moved to another database. What stands here is as of ${last}.` : "";
   } catch {
     // still away
   }
