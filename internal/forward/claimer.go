@@ -30,6 +30,7 @@ type claimer struct {
 	notUntil time.Time       // leave the database alone until then: it just failed
 	pause    time.Duration   // after the next failure in a row, or blocked claim
 	failing  bool
+	lookups  lookups
 }
 
 func newClaimer(t *tenure) *claimer {
@@ -159,7 +160,8 @@ func (c *claimer) claim(ctx context.Context, gear *equipment, n int, probe bool)
 	stmt, cancel := statement(ctx)
 	got, err := c.cfg.Store.Claim(stmt, ClaimRequest{
 		Term: c.term, Claim: id, Limit: n,
-		View: alert.TermView{Epoch: c.term.Epoch, Age: c.term.Age(), Swept: c.sweep.swept},
+		View:   alert.TermView{Epoch: c.term.Epoch, Age: c.term.Age(), Swept: c.sweep.swept},
+		Newest: c.lookups.turn(),
 	})
 	cancel()
 	if c.lost(err) {
@@ -182,6 +184,7 @@ func (c *claimer) claim(ctx context.Context, gear *equipment, n int, probe bool)
 		c.held.begin(id)
 		c.queue <- &job{Work: w, claimed: start, read: now, probe: probe}
 	}
+	c.lookups.claimed(work, n)
 	c.observe.Claimed(len(work))
 	c.sweep.claimed()
 	return len(work), nil

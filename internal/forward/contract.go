@@ -17,12 +17,14 @@ var ErrDeposed = errors.New("the term is no longer the lease's")
 // believed. Nothing was changed; the caller reads it again.
 var ErrMoved = errors.New("the bookmark has moved on")
 
-// ClaimRequest asks for up to Limit due links of one connector, oldest due first.
+// ClaimRequest asks for up to Limit due links of one connector, oldest due first
+// or, where Newest, newest due first.
 type ClaimRequest struct {
-	Term  ha.Term
-	View  alert.TermView
-	Claim alert.ClaimID // chosen by the sender (rule C2)
-	Limit int           // 1 to 1000
+	Term   ha.Term
+	View   alert.TermView
+	Claim  alert.ClaimID // chosen by the sender (rule C2)
+	Limit  int           // 1 to 1000
+	Newest bool
 }
 
 // Work is a claimed link with what it should show, read after the claim was

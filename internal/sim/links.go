@@ -55,7 +55,11 @@ func (m mailroom) Claim(ctx context.Context, q forward.ClaimRequest) (int, error
 			return 0, forward.ErrDeposed
 		}
 		n, now := 0, m.p.w.db.now()
-		for _, row := range r.linksOf(q.Term.Connector) {
+		all := r.linksOf(q.Term.Connector)
+		if q.Newest {
+			slices.Reverse(all)
+		}
+		for _, row := range all {
 			if n == q.Limit {
 				break
 			}

@@ -43,7 +43,11 @@ func (db *DB) Claim(ctx context.Context, r forward.ClaimRequest) (int, error) {
 		return 0, db.explain(err, "claim links of connector "+r.Term.Connector)
 	}
 	args := fenceArgs(r.Term, r.Claim, r.Limit, swept, r.View.Age.Microseconds(), floor)
-	n, err := db.alone(ctx, db.engine.Statements.Claim, args...)
+	text := db.engine.Statements.Claim
+	if r.Newest {
+		text = db.engine.Statements.ClaimNewest
+	}
+	n, err := db.alone(ctx, text, args...)
 	if err != nil || n > 0 {
 		return int(n), db.explain(err, "claim links of connector "+r.Term.Connector)
 	}

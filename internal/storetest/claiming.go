@@ -13,6 +13,7 @@ import (
 
 var claiming = map[string]func(*testing.T, Fresh){
 	"claim/oldest first, no more than asked":       claimOrder,
+	"claim/newest first, where that is asked":      claimNewest,
 	"claim/the payload is read after the claim":    claimPayload,
 	"claim/a deposed term changes nothing":         claimDeposed,
 	"claim/holds":                                  claimHolds,
@@ -51,6 +52,26 @@ func claimOrder(t *testing.T, fresh Fresh) {
 	}
 	if n, works := f.claim(f.db, term, 2); len(works) != 0 {
 		t.Errorf("claim %s took %d more", n, len(works))
+	}
+}
+
+func claimNewest(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	term := f.term(tickets, "alpha")
+	ids := f.raise(4, tickets)
+	for i, id := range ids {
+		f.exec("UPDATE link SET due_at = due_at - $2 WHERE alert_id = $1", id, 1_000_000*i) // the last one first
+	}
+	for i, newest := range []bool{true, false, true, true} {
+		claim := alert.NewID()
+		r := forward.ClaimRequest{Term: term, View: alert.TermView{Epoch: term.Epoch}, Claim: claim, Limit: 1, Newest: newest}
+		if n, err := f.db.Claim(t.Context(), r); n != 1 || err != nil {
+			t.Fatalf("claim %d took %d links, error %v", i, n, err)
+		}
+		works, err := f.db.Claimed(t.Context(), tickets, claim)
+		if want := ids[[]int{0, 3, 1, 2}[i]]; err != nil || len(works) != 1 || works[0].Alert.ID != want {
+			t.Fatalf("claim %d took %v, not %v, error %v", i, works, want, err)
+		}
 	}
 }
 

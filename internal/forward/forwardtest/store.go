@@ -127,7 +127,11 @@ func (s *Store) Claim(ctx context.Context, r forward.ClaimRequest) (n int, err e
 		if !s.fenced(r.Term) {
 			return forward.ErrDeposed
 		}
-		for _, l := range s.ordered(r.Term.Connector) {
+		all := s.ordered(r.Term.Connector)
+		if r.Newest {
+			slices.Reverse(all)
+		}
+		for _, l := range all {
 			if n == r.Limit {
 				break
 			}

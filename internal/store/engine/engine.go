@@ -59,6 +59,10 @@ type Engine struct {
 
 	// Classify says what an error of the driver means.
 	Classify func(error) Class
+	// Why says of an error of class Unreachable or ReadOnly what keeps the database
+	// from being worked with, and what to do about it; the cause follows the
+	// database's name, "" = nothing more than its class. Nil where nothing is told.
+	Why func(error) (cause, next string)
 	// Rows returns the text of a statement over a set of rows, which Run then
 	// executes: "WITH input (columns) AS (...)" and the statement. into is what an
 	// INSERT has before its query ("INSERT INTO t (columns)"), "" of any other;
@@ -122,6 +126,8 @@ type Statements struct {
 	// connector, epoch, boot, identity, claim id, limit, 1 if the term has swept,
 	// age of the term in microseconds, and a time before which nothing is due.
 	Claim string
+	// ClaimNewest is Claim with the newest due first, which Claim comes to last.
+	ClaimNewest string
 	// HasSchema answers true when goose's table of versions exists.
 	HasSchema string
 	// Slice ends a query that answers at most n rows of an order ("" = any), after

@@ -62,6 +62,7 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 	}
 	e := theEngine(where(c), f, db)
 	e.Coordination, e.GroupQuery = coordinator, GroupQuery
+	e.Prepare = func(ctx context.Context) error { return named(ctx, db, e.Where) }
 	e.Inspect = inspector{db: db, flavour: f, coordinator: coordinator}.inspect()
 	return e, nil
 }
@@ -115,6 +116,22 @@ func foreign(err error) bool {
 		errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, io.EOF)
 }
 
+// named refuses a server that could not see what names the history (rule L8): it
+// could claim nothing.
+func named(ctx context.Context, db *sql.DB, where string) error {
+	var identity string
+	err := db.QueryRowContext(ctx, history).Scan(&identity)
+	if err == nil && identity != "" || classify(err) != engine.Other || ctx.Err() != nil {
+		return err
+	}
+	why := ""
+	if err != nil {
+		why = ": " + err.Error()
+	}
+	return fault.Wrap(fault.Refused, err, "this user may not see what names the history of the database "+where+why).
+		WithNext("GRANT SELECT ON performance_schema.global_variables to it (MySQL), and all rights to the database")
+}
+
 func theEngine(where string, f flavour, db *sql.DB) *engine.Engine {
 	sub, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -132,7 +149,7 @@ func theEngine(where string, f flavour, db *sql.DB) *engine.Engine {
 		Gate:     func(context.Context) (func(), error) { return func() {}, nil },
 		Nudged:   true,
 		Statements: engine.Statements{
-			Claim: claim, ForUpdate: "FOR UPDATE",
+			Claim: claim, ClaimNewest: claimNewest, ForUpdate: "FOR UPDATE",
 			HasSchema: hasSchema,
 			// Whoever reads a table keeps it from this until its transaction ends.
 			Quiet: "SET lock_wait_timeout = 2; LOCK TABLES management_group WRITE, lease WRITE; UNLOCK TABLES",
