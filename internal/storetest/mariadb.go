@@ -42,7 +42,7 @@ func freshMySQL(tb testing.TB, variable string) string {
 	server := os.Getenv(variable)
 	u, err := url.Parse(server)
 	if err != nil {
-		tb.Fatalf("%s: %v", variable, err)
+		tb.Fatalf("%s is no URL", variable)
 	}
 	name := "test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
 	adminMySQL(tb, server, "CREATE DATABASE "+name)

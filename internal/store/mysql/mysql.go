@@ -62,6 +62,7 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 	}
 	e := theEngine(where(c), f, db)
 	e.Coordination, e.GroupQuery = coordinator, GroupQuery
+	e.Prepare = func(ctx context.Context) error { return named(ctx, db, e.Where) }
 	e.Inspect = inspector{db: db, flavour: f, coordinator: coordinator}.inspect()
 	return e, nil
 }
@@ -113,6 +114,22 @@ func unreachable(err error, where string) error {
 func foreign(err error) bool {
 	return errors.Is(err, mysql.ErrMalformPkt) || errors.Is(err, mysql.ErrPktSync) || errors.Is(err, mysql.ErrPktSyncMul) ||
 		errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, io.EOF)
+}
+
+// named refuses a server that could not see what names the history (rule L8): it
+// could claim nothing.
+func named(ctx context.Context, db *sql.DB, where string) error {
+	var identity string
+	err := db.QueryRowContext(ctx, history).Scan(&identity)
+	if err == nil && identity != "" || classify(err) != engine.Other || ctx.Err() != nil {
+		return err
+	}
+	why := ""
+	if err != nil {
+		why = ": " + err.Error()
+	}
+	return fault.Wrap(fault.Refused, err, "this user may not see what names the history of the database "+where+why).
+		WithNext("GRANT SELECT ON performance_schema.global_variables to it (MySQL), and all rights to the database")
 }
 
 func theEngine(where string, f flavour, db *sql.DB) *engine.Engine {

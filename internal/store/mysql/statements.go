@@ -49,6 +49,7 @@ FOR UPDATE`,
 FROM input STRAIGHT_JOIN link ` + onLink + `
 ORDER BY link.alert_id, link.connector, link.side
 FOR UPDATE`,
+	"history":        history,
 	"expire":         expire,
 	"unpark":         unpark,
 	"make bookmark":  makeBookmark,
@@ -61,6 +62,9 @@ FOR UPDATE`,
 
 	"busy connectors": busy,
 }
+
+// history is ” where the user may not see what names the history.
+const history = `SELECT COALESCE(identity, '') FROM history`
 
 const onLink = `ON link.alert_id = input.alert_id AND link.connector = input.connector AND link.side = input.side`
 

@@ -199,10 +199,11 @@ CREATE TABLE IF NOT EXISTS bookmark (
 -- What the store asks of every engine in its own way. The clock stands still
 -- during a statement, so that its stamps agree, and knows no time zone. A
 -- standby has another server id than its primary; a restore makes the tables
--- anew, and so the time of one of them.
-CREATE OR REPLACE VIEW clock AS SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)) AS now;
+-- anew, and so the time of one of them. Whoever asks needs no rights of the user
+-- who made the views, who may be gone, as after a restore on another server.
+CREATE OR REPLACE SQL SECURITY INVOKER VIEW clock AS SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)) AS now;
 
-CREATE OR REPLACE VIEW history AS SELECT CONVERT(CONCAT(
+CREATE OR REPLACE SQL SECURITY INVOKER VIEW history AS SELECT CONVERT(CONCAT(
     /*!80000 'mysql-', (SELECT v.VARIABLE_VALUE FROM performance_schema.global_variables v WHERE v.VARIABLE_NAME = 'server_uuid'), */
     /*M!100000 'mariadb-', COALESCE(
         (SELECT v.VARIABLE_VALUE FROM information_schema.GLOBAL_VARIABLES v WHERE v.VARIABLE_NAME = 'SERVER_UID'),
