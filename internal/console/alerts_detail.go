@@ -46,10 +46,10 @@ const absentMost = 20
 func (c *Console) alertDetailRoutes() []guard.Route {
 	return []guard.Route{
 		page("/alerts/{alert}", c.alertDetail),
-		{Pattern: "GET /alerts/{alert}/edit", Needs: access.Operate, Handler: http.HandlerFunc(c.alertEdit)},
+		asks("/alerts/{alert}/edit", access.Operate, c.alertEdit),
 		form("/alerts/{alert}/edit", access.Operate, "edit alert", c.editAlert),
 		form("/alerts/{alert}/retry", access.Operate, "retry alert", c.retryAlert),
-		{Pattern: "GET /alerts/{alert}/give-up", Needs: access.Operate, Handler: http.HandlerFunc(c.alertGiveUp)},
+		asks("/alerts/{alert}/give-up", access.Operate, c.alertGiveUp),
 		form("/alerts/{alert}/give-up", access.Operate, "give alert up", c.giveAlertUp),
 		form("/alerts/{alert}/take-up", access.Operate, "take alert up", c.takeAlertUp),
 	}

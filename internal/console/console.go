@@ -80,6 +80,12 @@ func page(pattern string, h http.HandlerFunc) guard.Route {
 	return guard.Route{Pattern: "GET " + pattern, Needs: access.View, Handler: h}
 }
 
+// asks is a route of a page that is all about one change: it is for those alone
+// who may make it.
+func asks(pattern string, needs access.Permission, h http.HandlerFunc) guard.Route {
+	return guard.Route{Pattern: "GET " + pattern, Needs: needs, Handler: h}
+}
+
 // form is a route that changes something; action is what the audit calls it.
 func form(pattern string, needs access.Permission, action string, h http.HandlerFunc) guard.Route {
 	return guard.Route{Pattern: "POST " + pattern, Needs: needs, Action: action, Handler: h}

@@ -41,6 +41,7 @@ type bench struct {
 	db        *store.DB
 	url       string
 	breakable *breakable
+	access    *access.Service
 	console   *console.Console
 	mux       *http.ServeMux
 	role      access.Role
@@ -62,7 +63,7 @@ func newBench(t testing.TB) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	b.db, b.breakable = db, &breakable{DB: db}
+	b.db, b.breakable, b.access = db, &breakable{DB: db}, access.New(db, "one", nil)
 	check := func(*connector.Document) []fault.Problem { return nil }
 	shown := overview.New(b.breakable)
 	b.console = console.New(console.Config{Version: "test", Database: "sqlite", Services: console.Services{
@@ -70,6 +71,7 @@ func newBench(t testing.TB) *bench {
 		Availability: availability.New(b.breakable, shown, availability.Documents{Check: check, Settings: settings}),
 		Documents:    documents.New(b.breakable, documents.Kinds{Check: check, Settings: settings, Notes: check}),
 		Alerts:       alerts.New(b.breakable),
+		Access:       b.access,
 	}})
 	t.Cleanup(b.console.Close)
 	b.mux = http.NewServeMux()

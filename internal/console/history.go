@@ -55,7 +55,7 @@ func (c *Console) historyRoutes() []guard.Route {
 	return []guard.Route{
 		page("/history", c.checked(c.history, eventParameter)),
 		page("/connectors/{connector}/history", c.checked(c.connectorHistory, windowParameter, eventParameter)),
-		page("/connectors/{connector}/history/roll-back", c.askRollBack),
+		asks("/connectors/{connector}/history/roll-back", access.Operate, c.askRollBack),
 		form("/connectors/{connector}/history/roll-back", access.Operate, "roll back", c.rollBack),
 	}
 }
