@@ -154,7 +154,7 @@ func (db *DB) checkSizes(ctx context.Context) []CheckLine {
 	if err != nil {
 		return []CheckLine{{Name: "sizes", Text: fault.Message(err)}}
 	}
-	var total int64
+	total := int64(-1) // no table's size is known
 	lines := make([]CheckLine, 0, len(sizes)+1)
 	for _, s := range sizes {
 		rows := fmt.Sprint(s.Rows)
@@ -162,7 +162,9 @@ func (db *DB) checkSizes(ctx context.Context) []CheckLine {
 			rows = "about " + rows
 		}
 		lines = append(lines, CheckLine{Name: "size of " + s.Table, OK: true, Text: fmt.Sprintf("%s rows, %s", rows, bytesText(s.Bytes))})
-		total += max(s.Bytes, 0)
+		if s.Bytes >= 0 {
+			total = max(total, 0) + s.Bytes
+		}
 	}
 	if len(lines) == 0 {
 		return nil

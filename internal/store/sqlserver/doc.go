@@ -43,6 +43,20 @@
 // rows has no JOIN and no "deleted", which some servers make a search for rows by
 // where they lie, that misses those which have moved meanwhile.
 //
+// # What it asks of a server
+//
+// Needed, and refused by its name where it is missing: XACT_ABORT, as a transaction
+// that is one batch must not go on behind an error; OPENJSON and FOR JSON, by which
+// rows come and go; and what the schema is made of (HASHBYTES, DATEDIFF_BIG,
+// SYSUTCDATETIME, filtered indexes), with the right to make it.
+//
+// Used where it is there: the other settings of a session (what a server refuses of
+// them it has no other way for), LOCK_TIMEOUT (without it a wait ends with its
+// caller's patience), DEADLOCK_PRIORITY, hints, application locks (without them no
+// presence, and no lock on migrations), SERVERPROPERTY, sys.databases,
+// sys.database_recovery_status and the views of availability groups, sessions,
+// connections and sizes. TestServersThatLackSomething plays servers without each.
+//
 // # Locks that are presence
 //
 // Presence is an application lock of a session of its own, which is never reset

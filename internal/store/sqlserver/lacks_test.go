@@ -76,6 +76,12 @@ func TestServersThatLackSomething(t *testing.T) {
 			if !strings.Contains(lines, l.says) {
 				t.Errorf("the check does not say %q:\n%s", l.says, lines)
 			}
+			if !strings.Contains(lines, "of unknown size in all") { // nothing here tells bytes
+				t.Errorf("sizes that nobody told are summed up:\n%s", lines)
+			}
+			if strings.Contains(lines, "GRANT VIEW ANY DATABASE") {
+				t.Errorf("a right is asked for that shows nothing here:\n%s", lines)
+			}
 			if !strings.Contains(log, l.starts) {
 				t.Errorf("the log does not say %q:\n%s", l.starts, log)
 			}
@@ -195,7 +201,7 @@ func TestWhatNamesTheHistory(t *testing.T) {
 	}
 
 	server.Fork("6F9619FF")
-	if lines := checked(t, opened(t, url)); !strings.Contains(lines, "db migrate") {
+	if lines := checked(t, opened(t, url)); !strings.Contains(lines, "this login sees more: tieline db migrate") {
 		t.Errorf("that there is a better name is not told:\n%s", lines)
 	}
 	if _, _, err := store.Migrate(t.Context(), url, nil); err != nil {
