@@ -136,8 +136,10 @@ func (db *DB) explain(err error, doing string) error {
 		return err
 	}
 	switch db.engine.Classify(err) {
-	case engine.Unreachable, engine.ReadOnly, engine.Busy:
+	case engine.Unreachable, engine.Busy:
 		return db.away(err, doing)
+	case engine.ReadOnly:
+		return db.unusable(err, doing, "takes no writes (it is read-only, or its disk is full)")
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return db.away(err, doing)
@@ -145,8 +147,18 @@ func (db *DB) explain(err error, doing string) error {
 	return &wrapped{doing: doing, err: err}
 }
 
-func (db *DB) away(err error, doing string) error {
-	f := fault.Wrap(fault.Unavailable, err, "cannot "+doing+": the database "+db.engine.Where+" does not answer")
+func (db *DB) away(err error, doing string) error { return db.unusable(err, doing, "does not answer") }
+
+// unusable says why the database cannot be worked with: what the engine knows of
+// the error, else cause.
+func (db *DB) unusable(err error, doing, cause string) error {
+	next := ""
+	if db.engine.Why != nil {
+		if known, todo := db.engine.Why(err); known != "" {
+			cause, next = known, todo
+		}
+	}
+	f := fault.Wrap(fault.Unavailable, err, "cannot "+doing+": the database "+db.engine.Where+" "+cause).WithNext(next)
 	f.After = retryAfter
 	return f
 }

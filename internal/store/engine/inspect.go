@@ -10,12 +10,21 @@ type Inspect struct {
 	Version func(ctx context.Context) (found, todo string, err error)
 	// Way is what lies between this process and the database, and what that costs.
 	Way func(ctx context.Context) (found, todo string, err error)
+	// Hosts are those that the database may be on, and which of them take writes. Nil
+	// where there is one.
+	Hosts func(ctx context.Context) (found, todo string, err error)
+	// Writes is whether the database takes them, and why not. Nil where that is
+	// shown by trying alone.
+	Writes func(ctx context.Context) (found, todo string, err error)
 	// Isolation is that of a transaction of work.
 	Isolation func(ctx context.Context) (found, todo string, err error)
 	// Sessions are the connections that the database has, by program and host.
 	Sessions func(ctx context.Context) (found, todo string, err error)
 	// Privileges are those that this user lacks.
 	Privileges func(ctx context.Context) (found, todo string, err error)
+	// Clock is the database's clock, in microseconds since 1970 UTC, as an expression
+	// that needs no schema; "" where there is none.
+	Clock string
 	// Sizes are those of the tables, the largest first.
 	Sizes func(ctx context.Context) ([]Size, error)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -37,4 +39,54 @@ func Why(err error, product string, foreign func(error) bool) (cause, next strin
 		return "what listens there took the connection and says nothing", "is it " + product + ", and well? " + look
 	}
 	return "", ""
+}
+
+// Reason is why a host is passed over, or a database cannot be worked with: found
+// by looking, not by an error of the network.
+type Reason struct {
+	Cause string // follows the host's name or the database's
+	Next  string // what to do about it; "" where nothing is known
+}
+
+// Error implements error.
+func (r *Reason) Error() string { return r.Cause }
+
+// At says which host an error is of.
+type At struct {
+	Host string
+	Err  error
+}
+
+// Error implements error.
+func (a *At) Error() string { return a.Host + ": " + a.Err.Error() }
+
+// Unwrap returns the error without its host.
+func (a *At) Unwrap() error { return a.Err }
+
+// Each asks why for each host that First names in its error, and tells them one
+// after the other, and what to do about each; of a single one without its name.
+func Each(err error, why func(error) (cause, next string)) (cause, next string) {
+	all, several := err.(interface{ Unwrap() []error })
+	if !several || len(all.Unwrap()) < 2 {
+		return why(err)
+	}
+	var causes, steps []string
+	for _, one := range all.Unwrap() {
+		var at *At
+		if !errors.As(one, &at) {
+			return why(err)
+		}
+		c, n := why(one)
+		if c == "" {
+			c = "it does not answer"
+		}
+		if !strings.HasPrefix(c, at.Host+" ") {
+			c = at.Host + ": " + c
+		}
+		causes = append(causes, c)
+		if n != "" && !slices.Contains(steps, n) {
+			steps = append(steps, n)
+		}
+	}
+	return strings.Join(causes, "; "), strings.Join(steps, "; ")
 }

@@ -114,6 +114,9 @@ func (c *Coordinator) Await(ctx context.Context, name string, held func()) error
 		if !isCode(err, codeLockTimeout) {
 			return ended(ctx, err)
 		}
+		if err := c.places.watch.left(conn.PgConn()); err != nil {
+			return ended(ctx, err)
+		}
 	}
 }
 

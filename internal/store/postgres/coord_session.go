@@ -82,6 +82,10 @@ func (c *Coordinator) giveUpSessions(server string) {
 func (s *session) Presence() string { return s.presence }
 
 func (s *session) Beat(ctx context.Context, b ha.Beat) (ha.Group, error) {
+	if err := s.owner.places.watch.left(s.conn.PgConn()); err != nil {
+		return ha.Group{}, wrap("heartbeat", err)
+	}
+	s.owner.places.lookAround(s.conn.PgConn())
 	in := coord.NewInput(b)
 	in.Backend, in.Lock = s.backend, s.lock
 	r, err := s.reading(ctx, beatQuery, in.JSON())

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -17,9 +18,56 @@ type inspector struct {
 }
 
 func (i inspector) inspect() engine.Inspect {
-	return engine.Inspect{
-		Version: i.version, Way: i.way, Isolation: i.isolation, Sessions: i.sessions, Privileges: i.privileges, Sizes: i.sizes,
+	all := engine.Inspect{
+		Version: i.version, Way: i.way, Writes: i.writes, Isolation: i.isolation, Sessions: i.sessions, Privileges: i.privileges,
+		Sizes: i.sizes, Clock: "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint",
 	}
+	if len(i.coordinator.places.each) > 1 {
+		all.Hosts = i.hosts
+	}
+	return all
+}
+
+// hosts asks each of several hosts what it is. Two that take writes are a split.
+func (i inspector) hosts(ctx context.Context) (found, todo string, err error) {
+	p := i.coordinator.places
+	all := p.others(ctx, -1)
+	var mine standing
+	parts := make([]string, 0, len(all))
+	for _, a := range all {
+		text := "takes writes"
+		switch {
+		case a.Err != nil:
+			cause, next := why(a.Err)
+			text = "is away: " + cmp.Or(cause, "it does not answer")
+			todo = cmp.Or(todo, "what "+p.name(a.At)+" is cannot be seen: "+cmp.Or(next, "look at it"))
+		case a.Got.readOnly != "":
+			text = takesNoWrites(a.Got.readOnly).Cause
+		case p.name(a.At) == p.watch.inUse():
+			mine, text = a.Got, "is in use"
+		}
+		if a.Err == nil && a.Got.timeline > 0 {
+			text += fmt.Sprintf(", timeline %d", a.Got.timeline)
+		}
+		parts = append(parts, p.name(a.At)+" "+text)
+	}
+	for _, a := range all {
+		if split := mine.split(a.Got); a.Err == nil && split != nil {
+			todo = split.Next
+		}
+	}
+	return strings.Join(parts, "; "), todo, nil
+}
+
+// writes tells why the database takes none.
+func (i inspector) writes(ctx context.Context) (found, todo string, err error) {
+	var readOnly, recovering string
+	err = i.db.QueryRowContext(ctx, "SELECT current_setting('transaction_read_only'), pg_is_in_recovery()::text").Scan(&readOnly, &recovering)
+	if why := readOnlyBy(readOnly, recovering); why != "" {
+		r := takesNoWrites(why)
+		return r.Cause, r.Next, err
+	}
+	return "it takes them", "", err
 }
 
 // oldestVersion is the oldest PostgreSQL that is known to work.

@@ -11,7 +11,6 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"strconv"
 	"strings"
 	"time"
 
@@ -82,7 +81,7 @@ func Config(url string) (*pgx.ConnConfig, error) {
 		return lookup(ctx, host)
 	}
 	if c.ValidateConnect == nil && len(placesOf(c).each) > 1 { // target_session_attrs
-		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+		c.ValidateConnect = takesWrites
 	}
 	c.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3,
@@ -110,12 +109,38 @@ func unreachable(err error, where string) error {
 	case "3D000": // invalid_catalog_name
 		return fault.Wrap(fault.Refused, err, "there is no database "+where).WithNext("create it, and give the user all rights to it")
 	}
-	cause, next := hosts.Why(err, "a PostgreSQL server", foreign)
-	var said *pgconn.PgError
-	if errors.As(err, &said) {
-		cause, next = "the server says: "+said.Message, ""
-	}
+	cause, next := hosts.Each(err, why)
 	return fault.Wrap(fault.Unavailable, err, strings.TrimSuffix("the database "+where+" cannot be reached: "+cause, ": ")).WithNext(next)
+}
+
+// why says what keeps us from one host, and what to do about it.
+func why(err error) (cause, next string) {
+	var found *hosts.Reason
+	var said *pgconn.PgError
+	switch {
+	case errors.As(err, &found):
+		return found.Cause, found.Next
+	case errors.As(err, &said):
+		return "the server says: " + said.Message, ""
+	}
+	return hosts.Why(err, "a PostgreSQL server", foreign)
+}
+
+// reason says of an error in use why the database cannot be worked with, where
+// that is more than that it does not answer.
+func reason(err error) (cause, next string) {
+	var found *hosts.Reason
+	var said *pgconn.PgError
+	switch {
+	case errors.As(err, &found):
+		cause, next = hosts.Each(err, why)
+		return "cannot be reached: " + cause, next
+	case errors.As(err, &said) && said.Code == "25006": // read_only_sql_transaction
+		return "takes no writes (it is a hot standby, or default_transaction_read_only is on)", "tieline db check tells which"
+	case errors.As(err, &said) && said.Code == "53100": // disk_full
+		return "takes no writes: its disk is full", "make room on the database server"
+	}
+	return "", ""
 }
 
 // foreign reports whether what answered speaks another protocol, or hung up before
@@ -160,11 +185,12 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 	bare := lent(c, given.RuntimeParams)
 	probing, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	way, err := findWay(probing, placesOf(bare))
+	w := &watch{log: o.Log}
+	way, err := findWay(probing, placesOf(bare).sharing(w))
 	if err != nil {
 		return nil, unreachable(err, where)
 	}
-	db := sql.OpenDB(connectorFor(way, c, bare))
+	db := sql.OpenDB(connectorFor(way, c, bare, w))
 	if o.MaxConns <= 0 {
 		o.MaxConns = connections
 	}
@@ -181,6 +207,7 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 	}
 	coordinator := NewCoordinator(c, db, o.Log)
 	coordinator.way = way
+	coordinator.places, coordinator.quiet = coordinator.places.sharing(w), coordinator.quiet.sharing(w)
 	if way == TransactionPool {
 		coordinator.giveUpSessions("")
 		// No connection hears a notification: servers wake each other over HTTP.
@@ -188,12 +215,16 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 	}
 	e.Coordination, e.GroupQuery = coordinator, GroupQuery
 	e.Inspect = inspector{db, coordinator}.inspect()
+	e.Close = func() error {
+		w.close()
+		return db.Close()
+	}
 	return e, nil
 }
 
-func connectorFor(way Way, direct, bare *pgx.ConnConfig) driver.Connector {
+func connectorFor(way Way, direct, bare *pgx.ConnConfig, w *watch) driver.Connector {
 	if way == Direct {
-		return newAnyHost(placesOf(direct))
+		return newAnyHost(placesOf(direct).sharing(w))
 	}
 	settings := map[string]string{}
 	for name, value := range direct.RuntimeParams {
@@ -201,14 +232,15 @@ func connectorFor(way Way, direct, bare *pgx.ConnConfig) driver.Connector {
 			settings[name] = value
 		}
 	}
-	return lentConnector{newAnyHost(placesOf(bare)), begin(settings)}
+	return lentConnector{newAnyHost(placesOf(bare).sharing(w)), begin(settings)}
 }
 
 // whereOf names the database for people: every host it may be on.
 func whereOf(c *pgx.ConnConfig) string {
 	var names []string
-	for _, one := range placesOf(c).each {
-		names = append(names, net.JoinHostPort(one.Host, strconv.Itoa(int(one.Port))))
+	all := placesOf(c)
+	for at := range all.each {
+		names = append(names, all.name(at))
 	}
 	return "postgres://" + strings.Join(names, ",") + "/" + c.Database
 }
@@ -235,8 +267,8 @@ func answers(where string, db *sql.DB) *engine.Engine {
 			Quiet: "SET LOCAL lock_timeout = '2s'; LOCK TABLE management_group, lease IN ACCESS EXCLUSIVE MODE",
 		},
 		Durable:     func(ctx context.Context) ([]string, error) { return durable(ctx, db) },
-		Close:       db.Close,
 		TellsLeases: true,
+		Why:         reason,
 	}
 }
 
@@ -294,7 +326,11 @@ SELECT current_setting('fsync'), current_setting('synchronous_commit'),
 func classify(err error) engine.Class {
 	var connect *pgconn.ConnectError
 	var network net.Error
+	var left *hosts.Reason
 	var e *pgconn.PgError
+	if errors.As(err, &left) {
+		return engine.Unreachable
+	}
 	if !errors.As(err, &e) {
 		broken := pgconn.SafeToRetry(err) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 			errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone)

@@ -73,6 +73,8 @@ func (c *Coordinator) listen(ctx context.Context, heard func(topic string), list
 			return fmt.Errorf("listen: %w", err)
 		case c.pooled.Load():
 			return errors.New("listen: a transaction pooler was found in between")
+		case c.quiet.watch.left(conn.PgConn()) != nil:
+			return wrap("listen", c.quiet.watch.left(conn.PgConn()))
 		default:
 			if err := alive(ctx, conn.Conn); err != nil {
 				return err
