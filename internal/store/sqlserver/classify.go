@@ -94,8 +94,8 @@ func classifyNumber(e mssql.Error) engine.Class {
 		}
 	}
 	for _, one := range all {
-		if one.Number == untranslated {
-			return classifyText(one.Message)
+		if class := classifyText(one.Message); class != engine.Other {
+			return class
 		}
 	}
 	switch {
@@ -107,21 +107,23 @@ func classifyNumber(e mssql.Error) engine.Class {
 	return engine.Other
 }
 
-// untranslated is the number of an error for which Babelfish, the SQL Server
-// that is a PostgreSQL, has none of SQL Server's: PostgreSQL's own text tells it.
-const untranslated = 33557097
-
+// texts are what servers that are no SQL Server say where they have none of its
+// numbers: Babelfish PostgreSQL's own words, under one number for all, others SQL
+// Server's words under numbers of theirs.
 var texts = []struct {
 	class engine.Class
 	parts []string
 }{
-	{engine.Busy, []string{"lock timeout", "could not obtain lock", "could not serialize access", "deadlock detected"}},
-	{engine.Duplicate, []string{"duplicate key value"}},
-	{engine.ReadOnly, []string{"in a read-only transaction", "No space left on device", "is not accepting commands"}},
+	{engine.Busy, []string{
+		"lock timeout", "could not obtain lock", "could not serialize access", "deadlock detected",
+		"Lock request time out", "was deadlocked on",
+	}},
+	{engine.Duplicate, []string{"duplicate key value", "Violation of PRIMARY KEY", "Violation of UNIQUE KEY", "Cannot insert duplicate key"}},
+	{engine.ReadOnly, []string{"in a read-only transaction", "No space left on device", "is not accepting commands", "because the database is read-only"}},
 	{engine.Unreachable, []string{
 		"terminating connection", "the database system is", "too many clients", "remaining connection slots", "server closed the connection",
 	}},
-	{engine.BadRow, []string{"value too long", "invalid input syntax", "unsupported Unicode escape", "invalid byte sequence", "exceeds btree"}},
+	{engine.BadRow, []string{"would be truncated", "value too long", "invalid input syntax", "unsupported Unicode escape", "invalid byte sequence", "exceeds btree"}},
 }
 
 func classifyText(message string) engine.Class {

@@ -17,6 +17,7 @@ import (
 func TestClassify(t *testing.T) {
 	number := func(n int32) error { return fmt.Errorf("do it: %w", mssql.Error{Number: n, Class: 14}) }
 	plain := func(text string) error { return mssql.Error{Number: untranslated, Class: 16, Message: text} }
+	other := func(text string) error { return mssql.Error{Number: 50000, Class: 16, Message: text} }
 	for _, c := range []struct {
 		err  error
 		want engine.Class
@@ -43,6 +44,10 @@ func TestClassify(t *testing.T) {
 		{plain("the database system is starting up"), engine.Unreachable},
 		{plain("unsupported Unicode escape sequence"), engine.BadRow},
 		{plain("function sys.nonsense() does not exist"), engine.Other},
+		{other("Violation of PRIMARY KEY constraint 'PK__link'. Cannot insert duplicate key in object 'dbo.link'."), engine.Duplicate},
+		{other("Lock request time out period exceeded."), engine.Busy},
+		{other("String or binary data would be truncated."), engine.BadRow},
+		{other("what is this"), engine.Other},
 		{context.Canceled, engine.Other}, {errors.New("what is this"), engine.Other}, {nil, engine.Other},
 	} {
 		if got := classify(c.err); got != c.want {

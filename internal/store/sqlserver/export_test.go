@@ -32,3 +32,7 @@ func Texts() map[string]string {
 
 // Migrations are the schema's files.
 var Migrations = migrations
+
+// untranslated is the number of an error for which Babelfish, the SQL Server that
+// is a PostgreSQL, has none of SQL Server's.
+const untranslated = 33557097
