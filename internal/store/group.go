@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -55,4 +56,19 @@ func (db *DB) Group(ctx context.Context) (GroupInfo, error) {
 		Scan(&g.ID, &g.Name, &key, &g.Generation)
 	g.NudgeKey = secret.New(key)
 	return g, db.explain(err, "read the management group")
+}
+
+// ServerAddresses returns where the servers are reached: those of a connector in its
+// communication order, then the others by name. Servers that told no address are
+// left out.
+func (db *DB) ServerAddresses(ctx context.Context, connector string) ([]string, error) {
+	var all []string
+	err := each(ctx, db.engine.Read, func(rows *sql.Rows) error {
+		var address string
+		err := rows.Scan(&address)
+		all = append(all, address)
+		return err
+	}, `SELECT s.address FROM server s LEFT JOIN membership m ON m.server = s.name AND m.connector = $1
+WHERE s.address <> '' ORDER BY CASE WHEN m.position IS NULL THEN 1 ELSE 0 END, m.position, s.name`, connector)
+	return all, db.explain(err, "read the servers' addresses")
 }

@@ -16,6 +16,7 @@ import (
 var watching = map[string]func(*testing.T, Fresh){
 	"GlanceSeesTheGroupOfTheServers":     testGlance,
 	"GlanceGrowsWithWhatChanges":         testGlanceGrows,
+	"AddressesStandInOrder":              testServerAddresses,
 	"ThroughputIsTheSumOfTheServers":     testThroughput,
 	"ThroughputOfTheDeadIsForgotten":     testThroughputOld,
 	"UnheldAreThePresencesOfNobody":      testUnheld,
@@ -54,6 +55,26 @@ func testGlance(t *testing.T, fresh Fresh) {
 		cmpopts.SortSlices(func(a, b ha.Lease) bool { return a.Connector < b.Connector }))
 	if diff != "" || len(want.Leases) != 2 || len(want.Members) < 4 {
 		t.Errorf("what people see of the group differs from what servers read (-servers +people):\n%s", diff)
+	}
+}
+
+// testServerAddresses shows where alerts may be posted to, first to those that
+// stand first.
+func testServerAddresses(t *testing.T, fresh Fresh) {
+	f := setup(t, fresh)
+	for _, server := range []string{"west", "east", "bare"} {
+		join := store.Join{Server: server, Address: "http://" + server, Boot: server, HighAvailability: true, Promised: time.Minute}
+		if server == "bare" {
+			join.Address = ""
+		}
+		if err := f.db.Join(t.Context(), join); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for connector, want := range map[string][]string{tickets: {"http://west", "http://east"}, "another": {"http://east", "http://west"}} {
+		if got := must(f.db.ServerAddresses(t.Context(), connector))(t); !slices.Equal(got, want) {
+			t.Errorf("for %s the addresses are %q, want %q", connector, got, want)
+		}
 	}
 }
 

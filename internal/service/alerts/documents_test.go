@@ -10,7 +10,6 @@ import (
 	"tieline/internal/alert"
 	"tieline/internal/connector"
 	"tieline/internal/fault"
-	"tieline/internal/ha"
 	"tieline/internal/store"
 )
 
@@ -86,7 +85,7 @@ func (crowd) Alert(_ context.Context, id alert.ID) (store.AlertDetail, error) {
 }
 
 func (crowd) Group(context.Context) (store.GroupInfo, error)            { return store.GroupInfo{}, nil }
-func (crowd) ReadGroup(context.Context) (ha.Group, error)               { return ha.Group{}, nil }
+func (crowd) Glance(context.Context) (store.Glance, error)              { return store.Glance{}, nil }
 func (crowd) Backlog(context.Context) (map[string]store.Backlog, error) { return nil, nil }
 func (crowd) Unheld(context.Context, []string) (map[string]bool, error) { return nil, nil }
 

@@ -348,20 +348,6 @@ func deaf(source string) string {
 	return fmt.Sprintf("It does not take alerts from source %s.", source)
 }
 
-// databaseNow is the database's clock as a reading of the group shows it.
-func databaseNow(g ha.Group) time.Time {
-	var now time.Time
-	for _, s := range g.Servers {
-		if at := s.HeartbeatAt.Add(s.Silence); at.After(now) {
-			now = at
-		}
-	}
-	if now.IsZero() {
-		return time.Now()
-	}
-	return now
-}
-
 // sentence drops a final stop, so that one can be put.
 func sentence(s string) string {
 	for len(s) > 0 && (s[len(s)-1] == '.' || s[len(s)-1] == '\n') {

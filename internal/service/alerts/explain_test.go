@@ -195,12 +195,6 @@ subscription: severity == "critical" && labels.team == "db"
 	}
 }
 
-func TestDatabaseNow(t *testing.T) {
-	if got := databaseNow(groupWith(time.Minute)); !got.Equal(now) {
-		t.Errorf("databaseNow = %s, want %s", got, now)
-	}
-}
-
 func TestHeadline(t *testing.T) {
 	about := circumstances{group: groupWith(time.Second), now: now}
 	for _, c := range []struct {

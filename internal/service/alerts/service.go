@@ -7,7 +7,6 @@ import (
 
 	"tieline/internal/alert"
 	"tieline/internal/connector"
-	"tieline/internal/ha"
 	"tieline/internal/store"
 )
 
@@ -27,7 +26,7 @@ type Store interface {
 // Surroundings are what the answer about an alert depends on besides it.
 type Surroundings interface {
 	Group(ctx context.Context) (store.GroupInfo, error)
-	ReadGroup(ctx context.Context) (ha.Group, error)
+	Glance(ctx context.Context) (store.Glance, error)
 	Backlog(ctx context.Context) (map[string]store.Backlog, error)
 	Documents(ctx context.Context) (docs []store.StoredDocument, generation int64, err error)
 	DocumentsOf(ctx context.Context, connectors []string) ([]store.StoredDocument, error)

@@ -145,13 +145,14 @@ func (s *Service) look(ctx context.Context, id alert.ID) (*world, error) {
 	reads.Go(func() (err error) { w.group, err = s.store.Group(ctx); return })
 	reads.Go(func() (err error) { w.about.backlog, err = s.store.Backlog(ctx); return })
 	reads.Go(func() (err error) { w.stored, _, err = s.store.Documents(ctx); return })
-	reads.Go(func() (err error) {
-		w.about.group, err = s.store.ReadGroup(ctx)
+	reads.Go(func() error {
+		glance, err := s.store.Glance(ctx)
 		if err == nil {
-			w.about.now = databaseNow(w.about.group)
+			w.about.group = glance.Group
+			w.about.now = glance.Now
 			w.about.dead, err = s.dead(ctx, w.about.group.Servers)
 		}
-		return
+		return err
 	})
 	return w, reads.Wait()
 }

@@ -11,7 +11,6 @@ import (
 
 	"tieline/internal/alert"
 	"tieline/internal/connector"
-	"tieline/internal/ha"
 )
 
 // How many stored alerts are looked at, and for how long.
@@ -133,18 +132,12 @@ func (s *Service) Sources(ctx context.Context, state State) ([]SourceState, erro
 		names[i] = source.Name
 	}
 	var last map[string]time.Time
-	var group ha.Group
+	var addresses []string
 	reads, ctx := errgroup.WithContext(ctx)
 	reads.Go(func() (err error) { last, err = s.store.LastAccepted(ctx, names); return })
-	reads.Go(func() (err error) { group, err = s.store.ReadGroup(ctx); return })
+	reads.Go(func() (err error) { addresses, err = s.store.ServerAddresses(ctx, state.Connector); return })
 	if err := reads.Wait(); err != nil {
 		return nil, err
-	}
-	var addresses []string
-	for _, server := range group.Servers {
-		if server.Address != "" {
-			addresses = append(addresses, server.Address)
-		}
 	}
 	live := liveTokens(state)
 	var all []SourceState

@@ -21,6 +21,7 @@ import (
 type Store interface {
 	Group(ctx context.Context) (store.GroupInfo, error)
 	ReadGroup(ctx context.Context) (ha.Group, error)
+	ServerAddresses(ctx context.Context, connector string) ([]string, error)
 	Documents(ctx context.Context) (docs []store.StoredDocument, generation int64, err error)
 	Document(ctx context.Context, connector string, version int64) (store.StoredDocument, error)
 	DocumentHistory(ctx context.Context, connector string) ([]store.StoredDocument, error)
