@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"tieline/internal/ha"
@@ -25,13 +24,21 @@ const historyPause = time.Second
 
 // history is what a term knows of whether the database lost commits before it.
 type history struct {
-	mu       sync.Mutex
+	mu       turn
 	asked    bool
 	anew     bool
 	listed   bool            // sources that are compared are among open
 	open     map[string]bool // what is not compared in full yet
 	finished bool
 }
+
+// turn is a lock that is held while the database is asked. A wait for it is one on
+// a channel, so that virtual time passes meanwhile, which a Mutex would hold up.
+type turn chan struct{}
+
+func newTurn() turn    { return make(turn, 1) }
+func (t turn) Lock()   { t <- struct{}{} }
+func (t turn) Unlock() { <-t }
 
 // anew reports whether nobody has compared both sides in full in the database's
 // history, which may lack commits that were confirmed in another (rule L8).

@@ -52,7 +52,7 @@ func newTenure(f *Forwarder, term ha.Term) *tenure {
 		Forwarder: f, term: term,
 		queue: make(chan *job, 2*batchMost), slots: newSlots(1), pace: newPace(), held: newHeld(), again: newComeback(),
 		halt: make(chan struct{}), room: make(chan struct{}, 1), recheck: make(chan struct{}, 1),
-		doubts: make(chan struct{}, 1), idle: make(chan struct{}),
+		doubts: make(chan struct{}, 1), idle: make(chan struct{}), history: history{mu: newTurn()},
 	}
 	t.breaker = newBreaker(func(s BreakerState) {
 		f.log.Warn("the remote's breaker changed", "connector", f.cfg.Connector, "reason", string(s))
