@@ -50,7 +50,9 @@ func (k *Knowledge) stagger(now Instant, c string) time.Duration {
 }
 
 // bidReleased: the named successor at once, the others when its time is up, in
-// order; the releaser last (rule L3).
+// order; the releaser last (rule L3). After a change of the database's history
+// those before in the order may be on their way back to it, or their work may be
+// returning: the others wait the grace, as after a crash (rule L8).
 func (k *Knowledge) bidReleased(now Instant, l Lease, w *leaseWatch) bid {
 	reason := ReasonReleased
 	switch {
@@ -66,6 +68,9 @@ func (k *Knowledge) bidReleased(now Instant, l Lease, w *leaseWatch) bid {
 		return bid{due: r.at + r.wait, reason: ReasonTakeBack}
 	}
 	due := w.seen + k.stagger(now, l.Connector)
+	if w.jumped && due > w.seen {
+		due += k.timing.Grace
+	}
 	if named, ok := k.rows[l.Successor]; ok && k.live(now, named) {
 		due += k.timing.Exclusive
 	}

@@ -60,6 +60,8 @@ type node struct {
 	called   atomic.Int64  // how often it was told that it is to be the next Active
 	fails    atomic.Bool   // its work returns an error at once
 	finish   time.Duration // what its work needs to drain
+	linger   time.Duration // what its work needs to return once it is cancelled
+	jitter   float64       // of its reconnects; default 0.5
 	pace     time.Duration // between its work's signs of progress; default 1 s
 	release  chan struct{} // lets deaf work return
 }
@@ -116,7 +118,7 @@ func (c *cluster) launch(name string, p *hatest.Process, options ...func(*node))
 		Reports: func() []ha.Report {
 			return []ha.Report{{Connector: conn, Runs: 1, Eligible: n.eligible.Load(), Reaches: n.reaches.Load()}}
 		},
-		Wake: c.db.Wake, Woken: p.Woken(), Jitter: func() float64 { return 0.5 },
+		Wake: c.db.Wake, Woken: p.Woken(), Jitter: func() float64 { return cmp.Or(n.jitter, 0.5) },
 		Observe: ha.Observer{Called: func(string) { n.called.Add(1) }},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -158,6 +160,7 @@ func (c *cluster) work(ctx context.Context, n *node, t ha.Term) error {
 			return nil
 		case <-c.unless(n, ctx.Done()):
 			c.close(at, context.Cause(ctx))
+			time.Sleep(n.linger)
 			return nil
 		case <-c.unless(n, t.Draining()):
 			time.Sleep(n.finish)

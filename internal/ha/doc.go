@@ -129,7 +129,8 @@
 //	work does not return when cancelled   nothing waits for it but this server's next term
 //	the settings change                   the row keeps what was promised until it is renewed
 //	a second process takes the name       the first finds another boot id in its row: exits
-//	the history of the database changes   the epoch jumps by 2^20, once, and the order decides
+//	the history of the database changes   the epoch jumps by 2^20, once; the first in order has
+//	                                      the lease to itself for the grace, then the order decides
 //
 // # Why the invariants hold
 //
@@ -239,8 +240,12 @@
 //
 // L8 Database identity. The lease remembers the history its epoch belongs to. When the
 // reading names another, the term ends, and one server moves the lease to it
-// (TestL8ChangedHistoryJumpsTheEpoch). Rows that went back in time are
-// counted on from (TestL8RestoredRowsAreCountedOnFrom).
+// (TestL8ChangedHistoryJumpsTheEpoch). The first in order that lives follows, whoever
+// moved it: the others wait the grace before their staggers, because everybody comes
+// back at about the same time and the work of the last term has to return
+// (TestL8FirstInOrderFollows, TestL8DeadFirstInOrderIsWaitedForOnce). Who takes longer
+// than that has lost its turn until failback (TestL8FailbackBringsTheLeaseHome). Rows
+// that went back in time are counted on from (TestL8RestoredRowsAreCountedOnFrom).
 //
 // L9 Removal. An Active that is no member hands over first
 // (TestL9ActiveThatIsNoMemberHandsOver); a heartbeat never inserts a row

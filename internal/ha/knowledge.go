@@ -192,8 +192,7 @@ func (k *Knowledge) Answer(now Instant, ask Ask, a Answer) {
 	case Release:
 		k.letGo(now, ask, lost)
 	case Doubt:
-		k.wakeAll = k.wakeAll || !lost
-		k.spend(now, ask.Connector)
+		k.doubted(now, ask, lost)
 	}
 }
 
@@ -203,6 +202,17 @@ func (k *Knowledge) spend(now Instant, connector string) {
 	k.wantRead = true
 	k.tried[connector] = true
 	k.retry[connector] = now.Boot + k.timing.Stagger
+}
+
+// doubted folds in the answer to a move to a new history. Whoever made it may bid
+// without a pause: as the first in order it would lose its head start by one.
+func (k *Knowledge) doubted(now Instant, ask Doubt, lost bool) {
+	if lost {
+		k.spend(now, ask.Connector)
+		return
+	}
+	k.wantRead, k.wakeAll = true, true
+	k.tried[ask.Connector] = true
 }
 
 func (k *Knowledge) opens(now Instant, presence string) {

@@ -151,6 +151,79 @@ func TestL8ChangedHistoryJumpsTheEpoch(t *testing.T) {
 	})
 }
 
+// TestL8FirstInOrderFollows: everybody hears of another history at about the same
+// time, and the first in order has the lease whoever moved it there, also where it
+// reconnects later than the others, or its work takes a moment to return.
+func TestL8FirstInOrderFollows(t *testing.T) {
+	for name, away := range map[string]time.Duration{
+		"noticed in passing": 0, "away for a moment": time.Second, "away for 3.3 s": 3300 * time.Millisecond, "away for 10 s": 10 * time.Second,
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, thirty, []string{"a", "b", "c"}, func(c *cluster) {
+				slow := func(n *node) { n.jitter, n.linger = 0.6, 200*time.Millisecond }
+				for name, option := range map[string]func(*node){"a": slow, "b": func(n *node) { n.jitter = 0.05 }, "c": func(*node) {}} {
+					c.start(name, option)
+				}
+				c.db.SetWish(conn, "a")
+				c.db.Wake()
+				time.Sleep(100 * time.Second)
+				c.wantActive("a")
+				at := time.Now()
+				if away > 0 {
+					c.db.Down()
+				}
+				c.db.ChangeIdentity("history-2")
+				if time.Sleep(away); away > 0 {
+					c.db.Up()
+				}
+				if s := c.next(at, time.Minute); s.server != "a" {
+					t.Errorf("%s followed, want a, which is first in order and lives\n%s", s.server, c.history())
+				}
+			})
+		})
+	}
+}
+
+// TestL8DeadFirstInOrderIsWaitedForOnce: the wait for it is a grace.
+func TestL8DeadFirstInOrderIsWaitedForOnce(t *testing.T) {
+	bubble(t, thirty, []string{"a", "b", "c"}, func(c *cluster) {
+		c.startAll("a", "b", "c")
+		c.db.Down()
+		c.kill(c.nodes["a"])
+		c.db.ChangeIdentity("history-2")
+		time.Sleep(5 * time.Second)
+		at := time.Now()
+		c.db.Up()
+		s := c.next(at, time.Minute)
+		timing := ha.DefaultTiming()
+		limit := timing.MaxRetry*3/2 + timing.Grace + timing.Stagger + 50*time.Millisecond
+		if gap := s.began.Sub(at); s.server != "b" || gap > limit {
+			t.Errorf("%s followed after %v, want b within %v\n%s", s.server, gap, limit, c.history())
+		}
+	})
+}
+
+// TestL8FailbackBringsTheLeaseHome: where the first in order could not have it at
+// once, automatic failback gives it back.
+func TestL8FailbackBringsTheLeaseHome(t *testing.T) {
+	s := thirty
+	s.Failback = ha.Automatic
+	bubble(t, s, []string{"a", "b"}, func(c *cluster) {
+		c.startAll("a", "b")
+		c.nodes["a"].linger = 2 * time.Second
+		at := time.Now()
+		c.db.ChangeIdentity("history-2")
+		if next := c.next(at, time.Minute); next.server != "b" {
+			t.Fatalf("%s followed, want b while the work of a has not returned\n%s", next.server, c.history())
+		}
+		at = time.Now()
+		next := c.next(at, 10*time.Minute)
+		if gap := next.began.Sub(at); next.server != "a" || gap > s.Length()+2*s.Polling {
+			t.Errorf("%s followed after %v, want a after a full tolerance\n%s", next.server, gap, c.history())
+		}
+	})
+}
+
 func TestL8RestoredRowsAreCountedOnFrom(t *testing.T) {
 	bubble(t, one, []string{"a", "b"}, func(c *cluster) {
 		c.startAll("a", "b")

@@ -117,12 +117,19 @@ func (k *Knowledge) suspect(s Server) bool {
 	return s.Presence != "" && granted
 }
 
+// proves says whether this session can tell a dead server by a name that nobody
+// holds: it saw the name held, or is old enough (rule L4). After a restart of the
+// database every server's name is free for a moment.
+func (k *Knowledge) proves(now Instant, presence string) bool {
+	return k.seenHeld[presence] || now.Boot-k.opened >= k.timing.Young
+}
+
 // live says whether a server seems to run: its beat moved within the length it
 // promised, as watched from here, and nothing says that it died. Silence, which
 // the database measured by its own clock alone, helps a cold start to rank the
 // servers; nobody is deposed by it.
 func (k *Knowledge) live(now Instant, s Server) bool {
-	if s.Boot == "" || s.Silence > s.Promised || k.suspect(s) {
+	if s.Boot == "" || s.Silence > s.Promised || k.suspect(s) && k.proves(now, s.Presence) {
 		return false
 	}
 	w := k.servers[s.Name]
