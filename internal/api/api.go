@@ -108,7 +108,7 @@ func Register[I, O any](a *API, op huma.Operation, needs access.Permission, hand
 	}
 	slices.Sort(op.Errors)
 	op.Errors = slices.Compact(op.Errors)
-	a.adding = guard.Route{Needs: needs, Action: op.OperationID, Body: max(op.MaxBodyBytes, guard.MaxBody)}
+	a.adding = guard.Route{Needs: needs, Action: op.OperationID, Body: max(op.MaxBodyBytes, guard.MaxBody), Work: work[op.OperationID]}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		if err != nil {
@@ -124,6 +124,12 @@ func checkInput(t reflect.Type, operation string) {
 	if t.Kind() != reflect.Struct {
 		return
 	}
+// work is what operations wait for besides the database.
+var work = map[string]guard.Work{
+	"refresh": guard.Patient, "probe-remote": guard.Patient, "dry-run": guard.Patient,
+	"add-account": guard.Patient, "change-account": guard.Patient, "change-own-password": guard.Patient,
+}
+
 	for _, f := range reflect.VisibleFields(t) {
 		if f.Anonymous && !f.IsExported() {
 			panic("api: the input of " + operation + " embeds the unexported type " + f.Type.String())
@@ -142,6 +148,7 @@ func (a *API) problem(ctx context.Context, op huma.Operation, err error) error {
 		a.log.ErrorContext(ctx, "an API operation failed", "operation", op.OperationID, "user", who.Name, "err", err)
 	}
 	return p
+	err, _ = guard.Late(ctx, err)
 }
 
 // collector takes the routes that the library would give to a mux.
@@ -171,8 +178,8 @@ func (a *API) documents() []guard.Route {
 		panic(err)
 	}
 	return []guard.Route{
-		{Pattern: "GET " + Prefix + "/openapi.json", Needs: access.View, Handler: document("application/openapi+json", asJSON)},
-		{Pattern: "GET " + Prefix + "/openapi.yaml", Needs: access.View, Handler: document("application/openapi+yaml", asYAML)},
+		{Pattern: "GET " + Prefix + "/openapi.json", Needs: access.View, Work: guard.Still, Handler: document("application/openapi+json", asJSON)},
+		{Pattern: "GET " + Prefix + "/openapi.yaml", Needs: access.View, Work: guard.Still, Handler: document("application/openapi+yaml", asYAML)},
 		// What is under the prefix and no operation, so that the answer is a problem
 		// and not the console's page.
 		{Pattern: "GET " + Prefix + "/", Needs: access.View, Handler: http.HandlerFunc(noOperation)},

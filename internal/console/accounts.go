@@ -51,15 +51,15 @@ func (c *Console) accountRoutes() []guard.Route {
 	return []guard.Route{
 		admin("/settings", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, accountsPath, http.StatusSeeOther) }),
 		admin(accountsPath, c.accounts),
-		form(accountsPath, access.Administer, "add account", c.addAccount),
+		patient(form(accountsPath, access.Administer, "add account", c.addAccount)),
 		admin(accountsPath+"/{name}", c.account),
 		form(accountsPath+"/{name}/role", access.Administer, "change role", c.changeRole),
-		form(accountsPath+"/{name}/password", access.Administer, "set password", c.setPassword),
+		patient(form(accountsPath+"/{name}/password", access.Administer, "set password", c.setPassword)),
 		form(accountsPath+"/{name}/sign-out", access.Administer, "end sessions", c.endSessions),
 		admin(accountsPath+"/{name}/remove", c.sureRemoveAccount),
 		form(accountsPath+"/{name}/remove", access.Administer, "remove account", c.removeAccount),
 		page(ownPath, c.ownPassword),
-		form(ownPath, access.View, "change own password", c.changeOwnPassword),
+		patient(form(ownPath, access.View, "change own password", c.changeOwnPassword)),
 		form(ownPath+"/sign-out", access.View, "end own sessions", c.endOwnSessions),
 	}
 }

@@ -111,8 +111,8 @@ func (a *assets) url(name string) (string, error) {
 
 func (c *Console) assetRoutes() []guard.Route {
 	return []guard.Route{
-		{Pattern: "GET " + assetPath + "{name}", Needs: access.Public, Handler: c.assets},
-		{Pattern: "GET /favicon.ico", Needs: access.Public, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		{Pattern: "GET " + assetPath + "{name}", Needs: access.Public, Work: guard.Still, Handler: c.assets},
+		{Pattern: "GET /favicon.ico", Needs: access.Public, Work: guard.Still, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, c.assets.urls["icon.svg"], http.StatusFound)
 		})},
 	}

@@ -49,9 +49,9 @@ func (c *Console) availabilityRoutes() []guard.Route {
 		page("/connectors/{connector}", c.checked(c.availability, windowParameter)),
 		form("/connectors/{connector}", access.Operate, "change availability settings", c.changeSettings),
 		form("/connectors/{connector}/order", access.Operate, "move server", c.moveServer),
-		form("/connectors/{connector}/refresh", access.View, "refresh list", c.refreshConnector),
+		patient(form("/connectors/{connector}/refresh", access.View, "refresh list", c.refreshConnector)),
 		asks("/connectors/{connector}/make-active", access.Operate, c.askMakeActive),
-		form("/connectors/{connector}/make-active", access.Operate, "make active", c.makeActive),
+		patient(form("/connectors/{connector}/make-active", access.Operate, "make active", c.makeActive)),
 	}
 }
 

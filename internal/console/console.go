@@ -91,6 +91,13 @@ func form(pattern string, needs access.Permission, action string, h http.Handler
 	return guard.Route{Pattern: "POST " + pattern, Needs: needs, Action: action, Handler: h}
 }
 
+// patient is a route that waits for more than the database: peers, a remote
+// system, an OpenID provider, the hash of a password.
+func patient(r guard.Route) guard.Route {
+	r.Work = guard.Patient
+	return r
+}
+
 // who names the person who asks, for histories.
 func who(r *http.Request) string {
 	p, _ := access.From(r.Context())

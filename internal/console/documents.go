@@ -63,7 +63,7 @@ func (c *Console) documentRoutes() []guard.Route {
 		all = append(all, page(path, c.unlessMoved(tab, show)), form(path, access.Operate, "edit draft", c.saveTab(tab)))
 	}
 	return append(append(all,
-		form("/connectors/{connector}/remote/test", access.Operate, "test remote", c.testRemote),
+		patient(form("/connectors/{connector}/remote/test", access.Operate, "test remote", c.testRemote)),
 		form("/connectors/{connector}/sources/token", access.Operate, "make source token", c.makeToken),
 	), c.draftRoutes()...)
 }

@@ -71,7 +71,7 @@ func (p draftPage) ProblemURL(path string) string {
 func (c *Console) draftRoutes() []guard.Route {
 	const path = "/connectors/{connector}"
 	return []guard.Route{
-		page(path+"/draft", c.unlessMoved("draft", c.checked(c.draft, tryParameter, fromParameter, verdictParameter))),
+		patient(page(path+"/draft", c.unlessMoved("draft", c.checked(c.draft, tryParameter, fromParameter, verdictParameter)))), // it may show a dry run
 		form(path+"/draft", access.Operate, "edit draft", c.saveText),
 		form(path+"/draft/apply", access.Operate, "apply draft", c.applyDraft),
 		form(path+"/draft/discard", access.Operate, "discard draft", c.discardDraft),

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"tieline/internal/access/guard"
 	"tieline/internal/fault"
 	"tieline/internal/service/overview"
 )
@@ -20,6 +21,7 @@ type failPage struct {
 	Next     string
 	Problems []fault.Problem
 	Away     bool // the database does not answer
+	Unsure   bool // what was sent may have been done
 	Way      way  // where to go; none = the overview
 	Last     *overview.Snapshot
 	LastAge  time.Duration
@@ -39,8 +41,9 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // failAt is fail with the page where the next step is.
 func (c *Console) failAt(w http.ResponseWriter, r *http.Request, err error, to way) {
+	err, unsure := guard.Late(r.Context(), err)
 	kind := fault.KindOf(err)
-	data := failPage{Page: c.page(w, r, failTitle(kind), ""), Status: kind.Status(), Away: kind == fault.Unavailable, Way: to}
+	data := failPage{Page: c.page(w, r, failTitle(kind), ""), Status: kind.Status(), Away: kind == fault.Unavailable, Unsure: unsure, Way: to}
 	if errors.Is(err, errUnseen) {
 		data.Status = http.StatusPreconditionRequired
 	}

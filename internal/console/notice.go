@@ -102,7 +102,7 @@ func themeOf(r *http.Request) string {
 func (c *Console) frameRoutes() []guard.Route {
 	return []guard.Route{
 		{Pattern: "GET /live", Needs: access.View, Handler: http.HandlerFunc(c.stream), Stream: true},
-		{Pattern: "GET /", Needs: access.Public, Handler: http.HandlerFunc(c.noPage)},
+		{Pattern: "GET /", Needs: access.Public, Work: guard.Still, Handler: http.HandlerFunc(c.noPage)},
 		form("/theme", access.View, "choose theme", c.chooseTheme),
 	}
 }

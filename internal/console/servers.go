@@ -25,7 +25,7 @@ const serverRows = 50
 func (c *Console) serverRoutes() []guard.Route {
 	return []guard.Route{
 		page("/servers", c.checked(c.servers, pageParameter)),
-		form("/servers/refresh", access.View, "refresh list", func(w http.ResponseWriter, r *http.Request) { c.refresh(w, r, "/servers") }),
+		patient(form("/servers/refresh", access.View, "refresh list", func(w http.ResponseWriter, r *http.Request) { c.refresh(w, r, "/servers") })),
 		asks("/servers/{server}/remove", access.Operate, c.askRemove),
 		form("/servers/{server}/remove", access.Operate, "remove server", c.removeServer),
 	}

@@ -1,10 +1,12 @@
 package console
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"tieline/internal/access"
 	"tieline/internal/access/guard"
@@ -41,15 +43,15 @@ func (c *Console) signInRoutes() []guard.Route {
 	public := func(pattern, action string, h http.HandlerFunc) guard.Route {
 		return guard.Route{Pattern: pattern, Needs: access.Public, Action: action, Handler: h}
 	}
-	back := public("GET /sign-in/oidc", "sign in by OpenID", c.openIDBack)
+	back := patient(public("GET /sign-in/oidc", "sign in by OpenID", c.openIDBack))
 	back.Audit = true
 	return []guard.Route{
 		public("GET "+guard.SignInPath, "", c.signIn),
-		public("POST "+guard.SignInPath, "sign in", c.signInForm),
-		public("GET /sign-in/oidc/begin", "", c.openIDBegin),
+		patient(public("POST "+guard.SignInPath, "sign in", c.signInForm)),
+		patient(public("GET /sign-in/oidc/begin", "", c.openIDBegin)),
 		back,
 		public("GET /set-up", "", c.setUp),
-		public("POST /set-up", "set up the first administrator", c.setUpForm),
+		patient(public("POST /set-up", "set up the first administrator", c.setUpForm)),
 		form("/sign-out", access.View, "sign out", c.signOut),
 	}
 }
@@ -63,11 +65,20 @@ func (c *Console) renderSignIn(w http.ResponseWriter, r *http.Request, status in
 	if c.OpenID != nil {
 		p.OpenID = c.OpenIDLabel
 	}
-	if needed, err := c.Services.Access.NeedsSetUp(r.Context()); err == nil { // the page is there also without the database
-		p.NeedsSet = needed
-	}
+	p.NeedsSet = c.needsSetUp(r.Context())
 	p.Next = localPath(p.Next)
 	c.render(w, r, status, "sign-in.html", p)
+}
+
+// setUpTime bounds the question whether there is an administrator: the sign-in
+// page is there also without the database.
+const setUpTime = time.Second
+
+func (c *Console) needsSetUp(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, setUpTime)
+	defer cancel()
+	needed, err := c.Services.Access.NeedsSetUp(ctx)
+	return err == nil && needed
 }
 
 func (c *Console) signInForm(w http.ResponseWriter, r *http.Request) {

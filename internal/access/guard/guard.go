@@ -1,8 +1,8 @@
 // Package guard stands before every page of the console and every operation of
 // the API. It finds out who asks (a session's cookie or an API token), compares
 // their role with what the route needs, refuses foreign forms and what is no text,
-// sets the security headers, bounds the request, and writes the audit of changes
-// and refusals.
+// sets the security headers, bounds the request in size and time, and writes the
+// audit of changes and refusals.
 //
 // A route is one line of a table, and there is no way past the table: what is
 // not said of a route is refused. Whoever adds one says what it needs.
@@ -32,6 +32,7 @@ type Route struct {
 	Action  string // what the audit calls it; "" = the pattern
 	Audit   bool   // it stands in the audit although its method is a safe one
 	Stream  bool   // the answer goes on and on: it is cut when its session has ended, and after StreamTime at the latest
+	Work    Work   // what it waits for, and so how long it may take; of a stream it does not matter
 	Body    int64  // the most bytes a request's body may have; 0 = MaxBody
 }
 
@@ -96,6 +97,7 @@ type Guard struct {
 	cross    *http.CrossOriginProtection
 	damper   damper
 	streams  *streams
+	places   gate
 }
 
 // New returns a guard.
@@ -106,7 +108,7 @@ func New(c Config) *Guard {
 	if c.Page == nil {
 		c.Page = plainPage
 	}
-	g := &Guard{Config: c, cross: http.NewCrossOriginProtection(), streams: newStreams(c.Access)}
+	g := &Guard{Config: c, cross: http.NewCrossOriginProtection(), streams: newStreams(c.Access), places: make(gate, places)}
 	if c.URL != nil {
 		// A proxy may give us another Host than the browser's; the address is scheme and host, so it cannot be refused.
 		_ = g.cross.AddTrustedOrigin((&url.URL{Scheme: c.URL.Scheme, Host: c.URL.Host}).String())

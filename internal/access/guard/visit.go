@@ -25,6 +25,7 @@ type visit struct {
 	session string           // its id's hash, as the browser named it; "" = none
 	csrf    string           // the session's; "" = nobody's
 	seed    string           // of forms without a session
+	begun   bool             // the handler may have changed something
 }
 
 type visitKey struct{}
@@ -44,6 +45,15 @@ func (v *visit) serve(r *http.Request) {
 	}
 	if v.who != (access.Principal{}) {
 		r = r.WithContext(access.With(ctx, v.who))
+	}
+	r, end, err := v.start(r)
+	defer end()
+	if err == nil {
+		err = v.checkContent(r)
+	}
+	if err != nil {
+		v.refuse(r, err)
+		return
 	}
 	if v.route.Stream && v.session != "" {
 		watched, leave := v.guard.streams.watch(r.Context(), v.session)
@@ -67,10 +77,14 @@ func (v *visit) audited(r *http.Request, remarks *access.Remarks) {
 		v.fail(v.w, r, err)
 		return
 	}
+	v.begun = true
 	w := &statusWriter{ResponseWriter: v.w}
 	v.handle(w, r)
 	ended := v.entry(r) // a sign-in has found out who
 	ended.ID, ended.Outcome, ended.Detail = begun.ID, remarks.Outcome(outcomeOf(w.status)), remarks.String()
+	if late(r.Context()) && ended.Outcome == access.Failed {
+		ended.Outcome, ended.Detail = access.Begun, joined(ended.Detail, "given up: it may have been done")
+	}
 	if ended.Outcome == access.Refused {
 		var listed bool
 		if ended.Detail, listed = v.guard.damper.pass(v.address+" "+v.who.Name, ended.Detail); !listed {
@@ -80,7 +94,15 @@ func (v *visit) audited(r *http.Request, remarks *access.Remarks) {
 	v.write(r, ended, v.guard.Access.End)
 }
 
-// admit decides whether the handler is called.
+// joined is a remark with what is to be said besides.
+func joined(remark, more string) string {
+	if remark == "" {
+		return more
+	}
+	return remark + "; " + more
+}
+
+// admit decides whether somebody may call the handler.
 func (v *visit) admit(r *http.Request) error {
 	if err := checkAddress(r); err != nil {
 		return err
@@ -91,6 +113,11 @@ func (v *visit) admit(r *http.Request) error {
 	if !v.who.May(v.route.Needs) {
 		return v.notAllowed()
 	}
+	return nil
+}
+
+// checkContent decides whether what was sent is given to the handler.
+func (v *visit) checkContent(r *http.Request) error {
 	if !v.route.Unsafe() {
 		return nil
 	}
@@ -108,12 +135,22 @@ func (v *visit) identify(r *http.Request) error {
 	if v.route.Needs == access.Public {
 		return nil
 	}
+	_, err := r.Cookie(v.guard.sessions.Cookie.Name)
+	if err != nil && r.Header.Get("Authorization") == "" {
+		return nil // the database knows nothing of them
+	}
+	r, cancel := v.within(r, admitTime)
+	defer cancel()
+	leave, err := v.guard.places.take(r.Context())
+	defer leave()
+	if err != nil {
+		return err
+	}
 	if header := r.Header.Get("Authorization"); header != "" && v.route.API() {
 		scheme, text, _ := strings.Cut(header, " ")
 		if !strings.EqualFold(scheme, "Bearer") {
 			return fault.New(fault.Unauthorized, "the API takes API tokens only").WithNext(`Send "Authorization: Bearer TOKEN".`)
 		}
-		var err error
 		v.who, err = v.guard.Access.Bearer(r.Context(), strings.TrimSpace(text))
 		return err
 	}
@@ -135,7 +172,7 @@ func (v *visit) notAllowed() error {
 // refuse answers what was not admitted, and audits refusals. An unknown visitor
 // who opens a page is led to the sign-in, which is no refusal.
 func (v *visit) refuse(r *http.Request, err error) {
-	if r.Context().Err() != nil {
+	if r.Context().Err() != nil && !late(r.Context()) {
 		return // the client has left, which is why the session was not read
 	}
 	kind := fault.KindOf(err)
@@ -157,11 +194,12 @@ func (v *visit) refuse(r *http.Request, err error) {
 const SignInPath = "/sign-in"
 
 func (v *visit) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if fault.KindOf(err) == fault.Internal {
+	answer, _ := Late(r.Context(), err)
+	if fault.KindOf(answer) == fault.Internal {
 		v.guard.Log.ErrorContext(r.Context(), "a request failed", "route", v.route.Pattern, "user", v.who.Name, "err", err)
 	}
 	if v.route.API() {
-		WriteProblem(w, err)
+		WriteProblem(w, answer)
 		return
 	}
 	v.guard.Page(w, r, err)
@@ -210,7 +248,11 @@ func (v *visit) entry(r *http.Request) access.Entry {
 
 // write stores an entry also when the client has left meanwhile.
 func (v *visit) write(r *http.Request, e access.Entry, store func(context.Context, access.Entry) error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), recordTime)
+	within := recordTime
+	if late(r.Context()) {
+		within = lateTime // whoever asks has waited long enough
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), within)
 	defer cancel()
 	if err := store(ctx, e); err != nil {
 		v.guard.Log.ErrorContext(ctx, "an audit entry was not written",
