@@ -44,8 +44,9 @@ type Provider struct {
 	Config
 	client *http.Client
 
-	mu    sync.Mutex
-	known *oidc.Provider // once it has answered
+	mu     sync.Mutex
+	known  *oidc.Provider // once it has answered
+	asking *question      // under way; nil = none
 }
 
 // answerTime bounds each request to the provider.
@@ -185,16 +186,50 @@ func texts(claim any) []string {
 	return nil
 }
 
-// connect asks the provider for its endpoints, until it has answered once.
-func (p *Provider) connect(ctx context.Context) (*oauth2.Config, *oidc.Provider, error) {
+// question is the one for the provider's endpoints.
+type question struct {
+	done  chan struct{} // closed when it is answered
+	known *oidc.Provider
+	err   error
+}
+
+// discover asks the provider for its endpoints, until it has answered once. All
+// who sign in meanwhile wait for the one answer, each no longer than its ctx.
+func (p *Provider) discover(ctx context.Context) (*oidc.Provider, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.known == nil {
-		known, err := oidc.NewProvider(oidc.ClientContext(ctx, p.client), p.Issuer)
-		if err != nil {
-			return nil, nil, p.explain(err, "ask for the endpoints of the OpenID provider")
-		}
-		p.known = known
+	if p.known != nil {
+		defer p.mu.Unlock()
+		return p.known, nil
+	}
+	q := p.asking
+	if q == nil {
+		q = &question{done: make(chan struct{})}
+		p.asking = q
+		go p.ask(context.WithoutCancel(ctx), q) // others wait for it too
+	}
+	p.mu.Unlock()
+	select {
+	case <-q.done:
+		return q.known, q.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// ask answers a question; the client bounds how long it takes.
+func (p *Provider) ask(ctx context.Context, q *question) {
+	q.known, q.err = oidc.NewProvider(oidc.ClientContext(ctx, p.client), p.Issuer)
+	p.mu.Lock()
+	p.known, p.asking = q.known, nil
+	p.mu.Unlock()
+	close(q.done)
+}
+
+// connect returns how to reach the provider.
+func (p *Provider) connect(ctx context.Context) (*oauth2.Config, *oidc.Provider, error) {
+	known, err := p.discover(ctx)
+	if err != nil {
+		return nil, nil, p.explain(err, "ask for the endpoints of the OpenID provider")
 	}
 	clientSecret, err := p.Secret.Resolve()
 	if err != nil {
@@ -203,8 +238,8 @@ func (p *Provider) connect(ctx context.Context) (*oauth2.Config, *oidc.Provider,
 	}
 	return &oauth2.Config{
 		ClientID: p.ClientID, ClientSecret: clientSecret.Reveal(), RedirectURL: p.Redirect,
-		Endpoint: p.known.Endpoint(), Scopes: append([]string{oidc.ScopeOpenID}, p.Scopes...),
-	}, p.known, nil
+		Endpoint: known.Endpoint(), Scopes: append([]string{oidc.ScopeOpenID}, p.Scopes...),
+	}, known, nil
 }
 
 func (p *Provider) explain(err error, doing string) error {
