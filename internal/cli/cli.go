@@ -218,9 +218,9 @@ func (c *command) open(cmd *cobra.Command) (*store.DB, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "the database's password cannot be read: "+err.Error())
 	}
-	db, err := store.Open(cmd.Context(), url.Reveal(), store.Options{MaxConns: 2})
-	if err != nil {
-		return nil, err
+	db, err := store.Open(cmd.Context(), url.Reveal(), store.Options{MaxConns: 2, Empty: verbOf(cmd) == "db check"})
+	if err != nil || db.Empty() {
+		return db, err
 	}
 	if err := c.checkGroup(cmd, db, cfg); err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -18,12 +18,14 @@ func newDBCheck(c *command) *cobra.Command {
 		Use:   "check",
 		Short: "Check what the database promises",
 		Long: `Check the database, by trying what servers rely on: that it answers and how fast, its
-version and schema, what lies in between, whether a confirmed commit stays, isolation,
+version and schema, what lies in between, which of several hosts take writes, whether it
+takes any, whether a confirmed commit stays, isolation,
 privileges, a session's presence and what its end tells, wake-ups, the clock, who else is
 connected, and how large each table is. Each finding that needs attention is followed by
 what to do. Exit code 8 when there is one: the database works, and something may be better
 or is missing. Where it does not answer at all, or its schema cannot be used, the exit code
-is that of every command (6, 7).`,
+is that of every command (6, 7). An empty database is checked as far as it can be before
+tieline db migrate: what the user lacks for that is told.`,
 		Args: args(cobra.NoArgs),
 		RunE: c.withDB(func(cmd *cobra.Command, db *store.DB, _ []string) error {
 			lines, err := db.Check(cmd.Context())

@@ -23,8 +23,9 @@ const historyText = "SELECT identity FROM history"
 
 // Check looks at what the management group relies on: that the database
 // answers, how fast, its schema, what names its history, whether a confirmed
-// commit stays, what lies in between, who else is there and how large it is. The
-// error is that of a database that does not answer.
+// commit stays, what lies in between, who else is there and how large it is. Of an
+// empty one it tells what needs no schema. The error is that of a database that
+// does not answer.
 func (db *DB) Check(ctx context.Context) ([]CheckLine, error) {
 	began := time.Now()
 	if err := db.Ping(ctx); err != nil {
@@ -35,26 +36,42 @@ func (db *DB) Check(ctx context.Context) ([]CheckLine, error) {
 	inspect := db.engine.Inspect
 	lines = db.inspected(ctx, lines, "version", inspect.Version)
 	lines = db.inspected(ctx, lines, "way", inspect.Way)
+	lines = db.inspected(ctx, lines, "hosts", inspect.Hosts)
+	lines = db.inspected(ctx, lines, "writes", db.checkWrites)
 	own, err := db.checkSchema(ctx)
 	lines = append(lines, own...)
 	if err != nil {
 		return lines, err
 	}
-	found, err := db.engine.Durable(ctx)
-	if err != nil {
-		return lines, db.explain(err, "read the database's settings")
-	}
-	durable := CheckLine{Name: "durability", OK: len(found) == 0, Text: "a confirmed commit stays"}
-	if !durable.OK {
-		durable.Text = strings.Join(found, "; ")
-		durable.Next = "until it is mended, alerts that were accepted may be lost with the commits; tickets are looked up again after a failover"
-	}
-	lines = append(lines, durable)
+	lines = db.inspected(ctx, lines, "durability", db.checkDurability)
 	lines = db.inspected(ctx, lines, "isolation", inspect.Isolation)
 	lines = db.inspected(ctx, lines, "privileges", inspect.Privileges)
 	lines = append(lines, db.checkCoordination(ctx)...)
 	lines = db.inspected(ctx, lines, "connections", inspect.Sessions)
 	return append(lines, db.checkSizes(ctx)...), nil
+}
+
+// checkWrites tells whether the database takes writes: what the engine knows of it,
+// and what a statement meets that changes no row.
+func (db *DB) checkWrites(ctx context.Context) (found, todo string, err error) {
+	if ask := db.engine.Inspect.Writes; ask != nil {
+		if found, todo, err = ask(ctx); err != nil || todo != "" {
+			return found, todo, err
+		}
+	}
+	if !db.unmade {
+		_, err = db.engine.Write.ExecContext(ctx, "UPDATE management_group SET name = name WHERE 1 = 0")
+	}
+	return "it takes writes", "", err
+}
+
+func (db *DB) checkDurability(ctx context.Context) (found, todo string, err error) {
+	weak, err := db.engine.Durable(ctx)
+	if err != nil || len(weak) == 0 {
+		return "a confirmed commit stays", "", err
+	}
+	return strings.Join(weak, "; "),
+		"until it is mended, alerts that were accepted may be lost with the commits; tickets are looked up again after a failover", nil
 }
 
 // inspected appends what an engine's question found, where the engine has it.
@@ -68,7 +85,8 @@ func (db *DB) inspected(ctx context.Context, lines []CheckLine, name string,
 	defer cancel()
 	found, todo, err := ask(ctx)
 	if err != nil {
-		return append(lines, CheckLine{Name: name, Text: fault.Message(db.explain(err, "check "+name))})
+		text, next := messageOf(db.explain(err, "check "+name))
+		return append(lines, CheckLine{Name: name, Text: text, Next: next})
 	}
 	return append(lines, CheckLine{Name: name, OK: todo == "", Text: found, Next: todo})
 }
@@ -81,12 +99,18 @@ func (db *DB) checkSchema(ctx context.Context) ([]CheckLine, error) {
 	}
 	schema := CheckLine{Name: "schema", OK: have == want, Text: fmt.Sprintf("version %d, this program has %d", have, want)}
 	switch {
+	case have == 0:
+		schema.Text += ": the database is empty"
+		schema.Next = "run tieline db migrate, and then this again"
 	case have < want:
 		schema.Next = "run tieline db migrate; servers of both versions may run until then"
 	case have > want:
 		schema.Next = "install the newer tieline on this host"
 	}
 	lines := []CheckLine{schema}
+	if db.unmade {
+		return lines, nil
+	}
 	g, err := db.Group(ctx)
 	if err != nil {
 		return lines, err
@@ -122,7 +146,7 @@ func (db *DB) checkHistory(ctx context.Context, identity string) CheckLine {
 		return line
 	case changed > 0:
 		line.OK = false
-		line.Text += fmt.Sprintf("; %d connectors still have another: commits may have been lost", changed)
+		line.Text += "; " + counted(changed, "connector still has", "connectors still have") + " another: commits may have been lost"
 		line.Next = "start the servers; their Active looks every ticket up before it goes on"
 		return line
 	}
@@ -142,8 +166,8 @@ func (db *DB) lastChange(ctx context.Context, line *CheckLine) error {
 	err := db.engine.Read.QueryRowContext(ctx, "SELECT max(at), count(DISTINCT connector) FROM availability_event WHERE reason = $1",
 		string(ha.ReasonIdentity)).Scan(&at, &connectors)
 	if err == nil && at.Valid {
-		line.Text += fmt.Sprintf("; changed at %s, when commits may have been lost: tickets of %d connectors were looked up, and what is missing is in "+
-			"the servers' logs", moment(at.Int64).UTC().Format(time.RFC3339), connectors)
+		line.Text += fmt.Sprintf("; changed at %s, when commits may have been lost: tickets of %s were looked up, and what is missing is in "+
+			"the servers' logs", moment(at.Int64).UTC().Format(time.RFC3339), counted(connectors, "connector", "connectors"))
 	}
 	return err
 }
@@ -157,11 +181,14 @@ func (db *DB) checkSizes(ctx context.Context) []CheckLine {
 	total := int64(-1) // no table's size is known
 	lines := make([]CheckLine, 0, len(sizes)+1)
 	for _, s := range sizes {
-		rows := fmt.Sprint(s.Rows)
+		rows, noun := fmt.Sprint(s.Rows), "rows"
+		if s.Rows == 1 {
+			noun = "row"
+		}
 		if s.About {
 			rows = "about " + rows
 		}
-		lines = append(lines, CheckLine{Name: "size of " + s.Table, OK: true, Text: fmt.Sprintf("%s rows, %s", rows, bytesText(s.Bytes))})
+		lines = append(lines, CheckLine{Name: "size of " + s.Table, OK: true, Text: fmt.Sprintf("%s %s, %s", rows, noun, bytesText(s.Bytes))})
 		if s.Bytes >= 0 {
 			total = max(total, 0) + s.Bytes
 		}
@@ -171,6 +198,14 @@ func (db *DB) checkSizes(ctx context.Context) []CheckLine {
 	}
 	all := CheckLine{Name: "sizes", OK: true, Text: bytesText(total) + " in all; closed alerts go after the days of retention.days in the documents"}
 	return append([]CheckLine{all}, lines...)
+}
+
+// counted is a number with what it counts.
+func counted(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
 }
 
 func bytesText(n int64) string {

@@ -24,19 +24,24 @@ const (
 
 // checkCoordination looks at what availability relies on, by doing it: a
 // session, a presence that a waiter is granted, a wake-up, the clock; and tells
-// which servers there are.
+// which servers there are. In an empty database nobody has joined, and nothing can
+// be read of the group.
 func (db *DB) checkCoordination(ctx context.Context) []CheckLine {
 	lines := make([]CheckLine, 0, 5)
 	for _, check := range []struct {
 		name string
 		run  func(context.Context) (text string, err error)
+		need bool // the schema
 	}{
-		{"session", db.checkSession},
-		{"presence", db.checkPresence},
-		{"wake-ups", db.checkWakes},
-		{"clock", db.checkClock},
-		{"servers", db.checkServers},
+		{"session", db.checkSession, true},
+		{"presence", db.checkPresence, false},
+		{"wake-ups", db.checkWakes, db.engine.Nudged},
+		{"clock", db.checkClock, db.engine.Inspect.Clock == ""},
+		{"servers", db.checkServers, true},
 	} {
+		if check.need && db.unmade {
+			continue
+		}
 		one, cancel := context.WithTimeout(ctx, 2*checkPatience)
 		text, err := check.run(one)
 		cancel()
@@ -148,12 +153,20 @@ func (db *DB) checkWakes(ctx context.Context) (string, error) {
 	}
 }
 
+// clockDrift is how far the clocks may be apart before people are told: from then
+// on the stamps they read mislead them.
+const clockDrift = 10 * time.Second
+
 // checkClock tells how far the database's clock is from this host's. Nothing
 // but the stamps people see depends on it.
 func (db *DB) checkClock(ctx context.Context) (string, error) {
+	clock := engine.Now
+	if db.unmade {
+		clock = db.engine.Inspect.Clock
+	}
 	var now int64
 	began := time.Now()
-	if err := db.engine.Read.QueryRowContext(ctx, "SELECT "+engine.Now).Scan(&now); err != nil {
+	if err := db.engine.Read.QueryRowContext(ctx, "SELECT "+clock).Scan(&now); err != nil {
 		return "", err
 	}
 	middle := began.Add(time.Since(began) / 2)
@@ -162,7 +175,12 @@ func (db *DB) checkClock(ctx context.Context) (string, error) {
 	if ahead < 0 {
 		way, ahead = "behind", -ahead
 	}
-	return fmt.Sprintf("the database's clock is %s %s this host's; only stamps depend on it", ahead, way), nil
+	text := fmt.Sprintf("the database's clock is %s %s this host's; only stamps depend on it", ahead, way)
+	if ahead > clockDrift {
+		return "", fault.New(fault.Refused, text).
+			WithNext("the times that people read are the database's: let a time service (NTP, as chrony) set the clock of its host, and of this one")
+	}
+	return text, nil
 }
 
 // checkServers lists the servers and when they were heard.

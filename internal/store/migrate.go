@@ -33,14 +33,18 @@ func Migrate(ctx context.Context, url string, log *slog.Logger) (from, to int64,
 }
 
 // schema checks the version of the schema, and migrates when asked to.
-func (db *DB) schema(ctx context.Context, migrate bool) error {
+func (db *DB) schema(ctx context.Context, o Options) error {
 	have, want, err := db.versions(ctx)
 	if err != nil {
 		return err
 	}
-	if have < want && migrate {
+	if have < want && o.Migrate {
 		_, _, err := db.migrate(ctx)
 		return err
+	}
+	if have == 0 && o.Empty {
+		db.unmade = true
+		return nil
 	}
 	return db.compare(have, want)
 }

@@ -21,6 +21,7 @@ type Options struct {
 	Migrate  bool         // bring an older schema up to date; otherwise it is refused
 	Log      *slog.Logger // nil = none
 	MaxConns int          // connections for work; 0 = the engine's default
+	Empty    bool         // take a database without a schema too, of which Check alone tells something
 }
 
 // DB is the database of the management group. A process opens it once; all
@@ -33,6 +34,7 @@ type DB struct {
 	floors     floors
 	wakes      *wakes
 	nudges     nudger
+	unmade     bool // it has no schema
 }
 
 // Open opens the database a URL names ("sqlite:/path/tieline.db",
@@ -53,7 +55,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if e.Nudged {
 		db.nudges.sender = nudge.New(o.Log)
 	}
-	if err := db.schema(ctx, o.Migrate); err != nil {
+	if err := db.schema(ctx, o); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
 	return db, nil
@@ -92,6 +94,9 @@ func openSQLite(ctx context.Context, url string, o engine.Options) (*engine.Engi
 func isPostgres(url string) bool {
 	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
+
+// Empty reports whether the database has no schema, which Options.Empty permits.
+func (db *DB) Empty() bool { return db.unmade }
 
 // Close ends every connection.
 func (db *DB) Close() error {

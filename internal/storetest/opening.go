@@ -112,7 +112,7 @@ func openCheck(t *testing.T, fresh Fresh) {
 	}
 	// Each engine tells the same, so that nobody has to learn another list.
 	for _, name := range []string{
-		"version", "way", "durability", "isolation", "privileges", "session", "presence", "wake-ups", "clock", "servers",
+		"version", "way", "writes", "durability", "isolation", "privileges", "session", "presence", "wake-ups", "clock", "servers",
 		"connections", "sizes", "size of alert", "size of link",
 	} {
 		if _, told := ok[name]; !told {
@@ -132,7 +132,7 @@ func openCheck(t *testing.T, fresh Fresh) {
 	f.exec(`INSERT INTO availability_event (connector, epoch, at, from_server, to_server, reason, who)
 		SELECT $1, 7, now, 'alpha', '', $2, '' FROM clock`, tickets, string(ha.ReasonIdentity))
 	for _, l := range must(f.db.Check(t.Context()))(t) {
-		if l.Name == "history" && (!l.OK || !strings.Contains(l.Text, "changed at") || !strings.Contains(l.Text, "tickets of 1 connectors")) {
+		if l.Name == "history" && (!l.OK || !strings.Contains(l.Text, "changed at") || !strings.Contains(l.Text, "tickets of 1 connector were")) {
 			t.Errorf("a change of the history that was dealt with is told as %+v", l)
 		}
 	}

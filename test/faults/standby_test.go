@@ -218,7 +218,7 @@ func (d *database) standby(t *testing.T) *database {
 func (r *rig) saysThatCommitsMayBeLost(hosts string) {
 	r.t.Helper()
 	check, err := r.Run(r.ctx, "db", "check")
-	if err == nil || !strings.Contains(check, "1 standby servers are asynchronous") || !strings.Contains(check, hosts) {
+	if err == nil || !strings.Contains(check, "1 standby server is asynchronous") || !strings.Contains(check, hosts) {
 		r.t.Errorf("db check beside an asynchronous standby: %v\n%s", err, check)
 	}
 }

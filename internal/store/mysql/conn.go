@@ -34,7 +34,9 @@ type limits struct {
 // so last.
 type connector struct {
 	hosts   []driver.Connector
+	names   []string      // of the hosts, with their ports
 	last    *atomic.Int32 // index of the host that was connected to last
+	nodes   *nodes        // nil: nobody minds which server it is
 	login   time.Duration // bounds the making of one connection
 	flavour flavour
 	limits  limits
@@ -47,7 +49,7 @@ func newConnector(c *mysql.Config, f flavour, l limits) (*connector, error) {
 		if err != nil {
 			return nil, wrongURL(err.Error())
 		}
-		made.hosts = append(made.hosts, base)
+		made.hosts, made.names = append(made.hosts, base), append(made.names, one.Addr)
 	}
 	return made, nil
 }
@@ -58,23 +60,32 @@ func (c *connector) Driver() driver.Driver { return c.hosts[0].Driver() }
 // Connect implements driver.Connector.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return hosts.First(ctx, len(c.hosts), c.last, func(ctx context.Context, at int) (driver.Conn, error) {
-		return c.connect(ctx, c.hosts[at])
+		made, err := c.connect(ctx, at)
+		if err != nil {
+			return nil, &hosts.At{Host: c.names[at], Err: err}
+		}
+		return made, nil
 	}, func(unused driver.Conn) { _ = unused.Close() })
 }
 
 // connect bounds what the driver does not: it waits for the answers of the login
 // without a limit.
-func (c *connector) connect(ctx context.Context, host driver.Connector) (driver.Conn, error) {
+func (c *connector) connect(ctx context.Context, at int) (driver.Conn, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.login, errLogin)
 	defer cancel()
-	base, err := host.Connect(ctx)
+	base, err := c.hosts[at].Connect(ctx)
 	if err != nil {
 		return nil, because(ctx, err)
 	}
 	conn := &conn{full: base.(full)}
-	if err := c.setUp(ctx, conn); err != nil {
+	found, err := c.setUp(ctx, conn)
+	if err == nil {
+		err = c.nodes.same(ctx, found.name)
+	}
+	if err != nil {
 		return nil, errors.Join(because(ctx, err), base.Close())
 	}
+	c.rivals(ctx, at, found.name)
 	return conn, nil
 }
 
@@ -91,8 +102,8 @@ func because(ctx context.Context, err error) error {
 
 // setUp makes the session what the statements rely on, whatever the server's
 // defaults are, and looks whether it is: a proxy in between may keep settings to
-// itself.
-func (c *connector) setUp(ctx context.Context, conn *conn) error {
+// itself. It returns which server the session is with.
+func (c *connector) setUp(ctx context.Context, conn *conn) (node, error) {
 	settings := []string{
 		"autocommit = 1", "sql_mode = '" + strictMode + "'", "time_zone = '+00:00'",
 		"innodb_lock_wait_timeout = " + seconds(c.limits.lock), "lock_wait_timeout = 60",
@@ -111,24 +122,21 @@ func (c *connector) setUp(ctx context.Context, conn *conn) error {
 	}
 	values, err := conn.row(ctx, "SET NAMES utf8mb4 COLLATE "+c.flavour.collation+
 		"; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION "+strings.Join(settings, ", ")+
-		"; SELECT "+isolation+", @@autocommit, @@sql_mode, @@read_only")
+		"; SELECT "+isolation+", @@autocommit, @@sql_mode, "+c.flavour.nodeText())
 	if err != nil {
-		return fmt.Errorf("set the session up: %w", err)
+		return node{}, fmt.Errorf("set the session up: %w", err)
 	}
-	if len(c.hosts) > 1 && values[3] != "0" {
-		return errReplica
+	found := nodeOf(values[3:])
+	if len(c.hosts) > 1 && found.readOnly != "" {
+		return node{}, found.takesNoWrites()
 	}
 	if values[0] != "READ-COMMITTED" || values[1] != "1" || !strings.Contains(values[2], "STRICT_ALL_TABLES") {
-		return fault.New(fault.Refused, fmt.Sprintf("the database does not keep a session's settings: isolation %s, autocommit %s, mode %s",
+		return node{}, fault.New(fault.Refused, fmt.Sprintf("the database does not keep a session's settings: isolation %s, autocommit %s, mode %s",
 			values[0], values[1], values[2])).
 			WithNext("connect to the server directly, or set the proxy in between to keep sessions and their variables")
 	}
-	return nil
+	return found, nil
 }
-
-// errReplica is why one of several hosts is passed over: it is read-only, as a
-// replica is.
-var errReplica = &mysql.MySQLError{Number: 1290, Message: "this host of several is read-only"}
 
 // strictMode refuses what it cannot store as it was given.
 const strictMode = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"

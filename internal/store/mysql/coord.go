@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,6 +40,7 @@ type Coordinator struct {
 	log     *slog.Logger
 	last    atomic.Int32 // index of the host that was connected to last
 	blind   atomic.Bool  // it was said that transactions cannot be seen
+	nodes   *nodes       // of all that connect to this database
 }
 
 // NewCoordinator returns a coordinator for the database that c names and work is
@@ -46,7 +48,7 @@ type Coordinator struct {
 func NewCoordinator(c *mysql.Config, f flavour, work *sql.DB, log *slog.Logger) *Coordinator {
 	c = c.Clone()
 	c.Timeout = connectTimeout
-	return &Coordinator{config: c, flavour: f, work: work, log: log}
+	return &Coordinator{config: c, flavour: f, work: work, log: log, nodes: &nodes{log: log}}
 }
 
 // line is one connection, which is never replaced: what is locked on it is gone
@@ -58,11 +60,15 @@ type line struct {
 }
 
 func (c *Coordinator) connect(ctx context.Context, l limits) (*line, error) {
+	return c.connectAs(ctx, l, c.nodes)
+}
+
+func (c *Coordinator) connectAs(ctx context.Context, l limits, n *nodes) (*line, error) {
 	connector, err := newConnector(c.config, c.flavour, l)
 	if err != nil {
 		return nil, err
 	}
-	connector.last = &c.last
+	connector.last, connector.nodes = &c.last, n
 	pool := sql.OpenDB(connector)
 	conn, err := pool.Conn(ctx)
 	if err != nil {
@@ -172,44 +178,66 @@ func (c *Coordinator) AllHeld(ctx context.Context, presences []string) (map[stri
 	return held, nil
 }
 
-// prove shows that a lock of one session is refused to another, which presences
+// proofs is how many sessions prove that they exclude each other: a proxy that
+// gives each session another server shows it by one of them.
+const proofs = 5
+
+// prove shows that a lock of one session is refused to others, which presences
 // rely on: the nodes of a Galera cluster do not know of each other's locks, and
-// a proxy may spread connections over servers.
-func (c *Coordinator) prove(ctx context.Context) error {
-	holder, err := c.connect(ctx, coordinating)
-	if err != nil {
-		return err
+// a proxy may spread sessions over servers. It returns the server they are with.
+func (c *Coordinator) prove(ctx context.Context) (name string, err error) {
+	lines, failed := make([]*line, proofs), make([]error, proofs)
+	var wg sync.WaitGroup
+	for i := range lines {
+		wg.Go(func() { lines[i], failed[i] = c.connectAs(ctx, coordinating, nil) })
 	}
-	defer holder.Close()
-	other, err := c.connect(ctx, coordinating)
-	if err != nil {
-		return err
+	wg.Wait()
+	defer func() {
+		for _, l := range lines {
+			if l != nil {
+				_ = l.Close() // its lock ends with it
+			}
+		}
+	}()
+	for _, err := range failed {
+		if err != nil {
+			return "", err
+		}
 	}
-	defer other.Close()
-	return proven(ctx, holder, other, coord.NewPresence())
+	return c.proven(ctx, lines, coord.NewPresence())
 }
 
-// proven lets one session take a lock that another asks for.
-func proven(ctx context.Context, holder, other *line, presence string) error {
-	name := lockName(presence)
-	var granted, twice sql.NullInt64
-	if err := holder.QueryRowContext(ctx, "SELECT GET_LOCK($1, 0)", name).Scan(&granted); err != nil {
-		return notProven(err)
+// proven lets one session take a lock that the others ask for, and compares the
+// servers that they are with.
+func (c *Coordinator) proven(ctx context.Context, lines []*line, presence string) (name string, err error) {
+	values := make([]string, 6)
+	into := make([]any, 0, len(values)+1)
+	var granted sql.NullInt64
+	for i := range values {
+		into = append(into, &values[i])
 	}
-	if err := other.QueryRowContext(ctx, "SELECT GET_LOCK($1, 0)", name).Scan(&twice); err != nil {
-		return notProven(err)
+	for i, l := range lines {
+		err := l.QueryRowContext(ctx, "SELECT "+c.flavour.nodeText()+", GET_LOCK($1, 0)", lockName(presence)).Scan(append(into, &granted)...)
+		first, found := i == 0, nodeOf(values).name
+		switch {
+		case err != nil:
+			return "", notProven(err)
+		case !granted.Valid || first != (granted.Int64 == 1) || !first && l.id == lines[0].id:
+			return "", notProven(fmt.Errorf("session %d of %d was answered %d", i+1, len(lines), granted.Int64))
+		case !first && found != name:
+			return "", notProven(fmt.Errorf("one session is with %s, another with %s", name, found))
+		}
+		name = found
 	}
-	if granted.Int64 != 1 || !twice.Valid || twice.Int64 != 0 || holder.id == other.id {
-		return notProven(fmt.Errorf("one session was answered %d, another %d", granted.Int64, twice.Int64))
-	}
-	return nil
+	return name, nil
 }
 
 func notProven(err error) error {
 	if class := classify(err); class != 0 {
 		return err // the database went away meanwhile, and nothing was shown
 	}
-	return fault.Wrap(fault.Refused, err, "the database grants one lock (GET_LOCK) to two sessions, so that no server could tell whether another lives").
+	return fault.Wrap(fault.Refused, err, "the database does not keep two sessions from one lock (GET_LOCK), so that no server could tell whether "+
+		"another lives: "+err.Error()).
 		WithNext("let all servers connect to the same node: a Galera cluster's nodes, or the servers behind a proxy, do not share locks")
 }
 

@@ -10,6 +10,7 @@ import (
 	mysql "github.com/go-sql-driver/mysql"
 
 	"tieline/internal/store/engine"
+	"tieline/internal/store/hosts"
 )
 
 // codes are the servers' error numbers that mean something to the store. Where
@@ -68,7 +69,10 @@ const codeDeadlock = 1213
 func classify(err error) engine.Class {
 	var e *mysql.MySQLError
 	var network net.Error
+	var found *hosts.Reason
 	switch {
+	case errors.As(err, &found):
+		return engine.Unreachable
 	case errors.As(err, &e):
 		return codes[e.Number]
 	case errors.Is(err, mysql.ErrPktTooLarge):

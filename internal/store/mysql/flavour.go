@@ -31,7 +31,10 @@ func findFlavour(ctx context.Context, c *mysql.Config) (flavour, error) {
 		ctx, cancel := context.WithTimeoutCause(ctx, loginWithin(c), errLogin)
 		defer cancel()
 		f, err := flavourOf(ctx, all[at])
-		return f, because(ctx, err)
+		if err != nil {
+			err = &hosts.At{Host: all[at].Addr, Err: because(ctx, err)}
+		}
+		return f, err
 	}, func(flavour) {})
 }
 

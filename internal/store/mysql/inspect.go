@@ -1,11 +1,11 @@
 package mysql
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"tieline/internal/store/engine"
@@ -19,9 +19,61 @@ type inspector struct {
 }
 
 func (i inspector) inspect() engine.Inspect {
-	return engine.Inspect{
-		Version: i.version, Way: i.way, Isolation: i.isolation, Sessions: i.sessions, Privileges: i.privileges, Sizes: i.sizes,
+	all := engine.Inspect{
+		Version: i.version, Way: i.way, Writes: i.writes, Isolation: i.isolation, Sessions: i.sessions, Privileges: i.privileges,
+		Sizes: i.sizes, Clock: "TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6))",
 	}
+	if len(eachHost(i.coordinator.config)) > 1 {
+		all.Hosts = i.hosts
+	}
+	return all
+}
+
+// writes tells why the database takes none.
+func (i inspector) writes(ctx context.Context) (found, todo string, err error) {
+	values, into := make([]string, 6), make([]any, 6)
+	for n := range values {
+		into[n] = &values[n]
+	}
+	if err := i.db.QueryRowContext(ctx, "SELECT "+i.flavour.nodeText()).Scan(into...); err != nil {
+		return "", "", err
+	}
+	if n := nodeOf(values); n.readOnly != "" {
+		r := n.takesNoWrites()
+		return r.Cause, r.Next, nil
+	}
+	return "it takes them", "", nil
+}
+
+// hosts asks each of several hosts what it is. Two that take writes are a split.
+func (i inspector) hosts(ctx context.Context) (found, todo string, err error) {
+	c, err := newConnector(i.coordinator.config, i.flavour, working)
+	if err != nil {
+		return "", "", err
+	}
+	all := c.others(ctx, -1)
+	mine, used := "", int(i.coordinator.last.Load())
+	parts := make([]string, 0, len(all))
+	for _, a := range all {
+		text := "takes writes"
+		switch {
+		case a.Err != nil:
+			cause, next := why(a.Err)
+			text = "is away: " + cmp.Or(cause, "it does not answer")
+			todo = cmp.Or(todo, "what "+c.names[a.At]+" is cannot be seen: "+cmp.Or(next, "look at it"))
+		case a.Got.readOnly != "":
+			text = a.Got.takesNoWrites().Cause
+		case a.At == used:
+			mine, text = a.Got.name, "is in use"
+		}
+		parts = append(parts, c.names[a.At]+" "+text)
+	}
+	for _, a := range all {
+		if split := c.split(used, mine, a); split != nil && a.At != used {
+			todo = split.Next
+		}
+	}
+	return strings.Join(parts, "; "), todo, nil
 }
 
 // version was found good when the database was opened.
@@ -35,7 +87,7 @@ func (i inspector) version(context.Context) (found, todo string, err error) {
 // way proves again what presences rely on, and tells of a cluster whose nodes do
 // not share locks.
 func (i inspector) way(ctx context.Context) (found, todo string, err error) {
-	if err := i.coordinator.prove(ctx); err != nil {
+	if _, err := i.coordinator.prove(ctx); err != nil {
 		return "", "", err
 	}
 	if !i.flavour.maria {
@@ -89,41 +141,39 @@ WHERE DB = DATABASE() AND ID <> CONNECTION_ID() GROUP BY 1, 2 ORDER BY 3 DESC, 1
 	return strings.Join(parts, "; "), "", rows.Err()
 }
 
-// needed are the rights to the database that work and migrations need.
-var needed = []string{"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "INDEX", "CREATE VIEW"}
-
-// privileges reads what the user was granted by name, for everything or for this
-// database. What comes by roles is not among it; then it asks to look.
+// privileges reads what the user was granted, by name or by the roles that its
+// sessions have, for everything or for this database.
 func (i inspector) privileges(ctx context.Context) (found, todo string, err error) {
 	var user, database string
-	if err := i.db.QueryRowContext(ctx, "SELECT CURRENT_USER(), DATABASE()").Scan(&user, &database); err != nil {
+	var role sql.NullString
+	if err := i.db.QueryRowContext(ctx, "SELECT CURRENT_USER(), DATABASE(), CURRENT_ROLE()").Scan(&user, &database, &role); err != nil {
 		return "", "", err
 	}
-	// A database's name in a grant is a pattern, in which _ and % are escaped.
-	rows, err := i.db.QueryContext(ctx, `
-SELECT PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES
-UNION SELECT PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES WHERE DATABASE() LIKE TABLE_SCHEMA`)
+	text := "SHOW GRANTS" // MariaDB's tells of the role too
+	if !i.flavour.maria && role.Valid && role.String != "NONE" {
+		text += " FOR CURRENT_USER() USING " + role.String // as the server quotes them
+	}
+	rows, err := i.db.QueryContext(ctx, text)
 	if err != nil {
 		return "", "", err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	missing := slices.Clone(needed)
-	process := false
+	var lines []string
 	for rows.Next() {
-		var right string
-		if err := rows.Scan(&right); err != nil {
+		var line string
+		if err := rows.Scan(&line); err != nil {
 			return "", "", err
 		}
-		process = process || right == "PROCESS"
-		missing = slices.DeleteFunc(missing, func(n string) bool { return n == right })
+		lines = append(lines, line)
 	}
+	missing, process := granted(lines, database)
 	if len(missing) > 0 {
-		return fmt.Sprintf("user %s was not granted %s by name", user, strings.Join(missing, ", ")),
-			"where no role gives them: GRANT ALL ON `" + database + "`.* TO " + user, rows.Err()
+		return fmt.Sprintf("user %s was not granted %s, by name or by a role that its sessions have", user, strings.Join(missing, ", ")),
+			grantAll(database, user) + "; or let a role that has them be its default (SET DEFAULT ROLE)", rows.Err()
 	}
 	found = "user " + user + " may do all that is needed"
 	if !process && !i.flavour.maria {
-		todo = "GRANT PROCESS ON *.* TO " + user + ", so that transactions of a frozen server can be seen and ended"
+		todo = "GRANT PROCESS ON *.* TO " + account(user) + ", so that transactions of a frozen server can be seen and ended"
 	}
 	return found, todo, rows.Err()
 }

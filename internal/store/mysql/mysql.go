@@ -49,6 +49,8 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 	if o.MaxConns <= 0 {
 		o.MaxConns = connections
 	}
+	seen := &nodes{log: o.Log}
+	connector.nodes = seen
 	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(o.MaxConns)
 	db.SetMaxIdleConns(o.MaxConns)
@@ -57,7 +59,12 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 		return nil, errors.Join(unreachable(err, where(c)), db.Close())
 	}
 	coordinator := NewCoordinator(c, f, db, o.Log)
-	if err := coordinator.prove(ctx); err != nil {
+	coordinator.nodes, seen.prove = seen, coordinator.prove
+	name, err := coordinator.prove(ctx)
+	if err == nil {
+		err = seen.same(ctx, name)
+	}
+	if err != nil {
 		return nil, errors.Join(unreachable(err, where(c)), db.Close())
 	}
 	e := theEngine(where(c), f, db)
@@ -101,11 +108,7 @@ func unreachable(err error, where string) error {
 	case isCode(err, 1049):
 		return fault.Wrap(fault.Refused, err, "there is no database "+where).WithNext("create it, and give the user all rights to it")
 	}
-	cause, next := hosts.Why(err, "a MariaDB or MySQL server", foreign)
-	var said *mysql.MySQLError
-	if errors.As(err, &said) {
-		cause, next = "the server says: "+said.Message, ""
-	}
+	cause, next := hosts.Each(err, why)
 	return fault.Wrap(fault.Unavailable, err, strings.TrimSuffix("the database "+where+" cannot be reached: "+cause, ": ")).WithNext(next)
 }
 
@@ -142,6 +145,7 @@ func theEngine(where string, f flavour, db *sql.DB) *engine.Engine {
 		Migrations: sub, Goose: "mysql",
 		Lock:     func(ctx context.Context, run func() error) error { return locked(ctx, db, run) },
 		Classify: classify,
+		Why:      reason,
 		Rows:     f.rows,
 		Own:      f.own,
 		Run:      run,
@@ -149,7 +153,7 @@ func theEngine(where string, f flavour, db *sql.DB) *engine.Engine {
 		Gate:     func(context.Context) (func(), error) { return func() {}, nil },
 		Nudged:   true,
 		Statements: engine.Statements{
-			Claim: claim, ClaimNewest: claimNewest, ForUpdate: "FOR UPDATE",
+			Claim: claim, ForUpdate: "FOR UPDATE",
 			HasSchema: hasSchema,
 			// Whoever reads a table keeps it from this until its transaction ends.
 			Quiet: "SET lock_wait_timeout = 2; LOCK TABLES management_group WRITE, lease WRITE; UNLOCK TABLES",
@@ -228,7 +232,7 @@ func durable(ctx context.Context, db *sql.DB) ([]string, error) {
 		return nil, err
 	}
 	if replicas > 0 {
-		found = append(found, fmt.Sprintf("%d replicas copy this server: a failover to one may lose confirmed commits, unless it is semi-synchronous", replicas))
+		found = append(found, fmt.Sprintf("replicas copy this server (%d): a failover to one may lose confirmed commits, unless it is semi-synchronous", replicas))
 	}
 	return found, nil
 }

@@ -318,7 +318,7 @@ func TestASessionIsSetUp(t *testing.T) {
 // lock again: as a node does that knows nothing of another node's locks.
 func TestTheProofSeesSharedLocks(t *testing.T) {
 	c, _ := coordinator(t, nil)
-	if err := c.prove(t.Context()); err != nil {
+	if _, err := c.prove(t.Context()); err != nil {
 		t.Errorf("a single server: %v", err)
 	}
 	holder, err := c.connect(t.Context(), coordinating)
@@ -326,7 +326,7 @@ func TestTheProofSeesSharedLocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer holder.Close()
-	if err := proven(t.Context(), holder, holder, coord.NewPresence()); fault.KindOf(err) != fault.Refused {
+	if _, err := c.proven(t.Context(), []*line{holder, holder}, coord.NewPresence()); fault.KindOf(err) != fault.Refused {
 		t.Errorf("a lock that is granted twice: %v", err)
 	}
 }

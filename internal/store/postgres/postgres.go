@@ -261,7 +261,7 @@ func answers(where string, db *sql.DB) *engine.Engine {
 		Each:      each,
 		Gate:      func(context.Context) (func(), error) { return func() {}, nil },
 		Statements: engine.Statements{
-			Claim: claimText, ClaimNewest: claimNewestText, ForUpdate: "FOR UPDATE",
+			Claim: claimText, ForUpdate: "FOR UPDATE",
 			HasSchema: "SELECT to_regclass('goose_db_version') IS NOT NULL",
 			// Whoever reads a table keeps it from this until its transaction ends.
 			Quiet: "SET LOCAL lock_timeout = '2s'; LOCK TABLE management_group, lease IN ACCESS EXCLUSIVE MODE",
@@ -310,16 +310,22 @@ SELECT current_setting('fsync'), current_setting('synchronous_commit'),
 		found = append(found, "synchronous_commit is off: a crash may lose confirmed commits")
 	}
 	if asynchronous > 0 {
-		found = append(found, fmt.Sprintf("%d standby servers are asynchronous: a failover to one may lose confirmed commits", asynchronous))
+		found = append(found, standbys(asynchronous)+" asynchronous: a failover to one may lose confirmed commits")
 	}
 	if commit == "local" {
 		found = append(found, "synchronous_commit is local: a failover may lose confirmed commits")
 	}
 	if unseen > 0 {
-		found = append(found, fmt.Sprintf("%d standby servers are there, and this user may not see whether they are synchronous "+
-			"(GRANT pg_read_all_stats)", unseen))
+		found = append(found, standbys(unseen)+" there, and this user may not see whether commits wait for it (GRANT pg_read_all_stats)")
 	}
 	return found, nil
+}
+
+func standbys(n int) string {
+	if n == 1 {
+		return "1 standby server is"
+	}
+	return fmt.Sprintf("%d standby servers are", n)
 }
 
 // classify reads SQLSTATE codes (appendix A of PostgreSQL's manual).
