@@ -143,10 +143,14 @@ func (db *DB) Wish(ctx context.Context, connector, server, who string) error {
 	return db.WishFrom(ctx, nil, connector, server, who)
 }
 
-// Standing is what somebody saw who decides on a switchover.
+// Standing is what somebody saw who decides on a switchover: all of the lease
+// that a switchover changes. The epoch alone does not tell: between the release by
+// one server and the take-over by another it stands still.
 type Standing struct {
-	Epoch int64
-	Wish  string // the server that was asked to be Active by then; "" = none
+	Epoch     int64
+	Holder    string // whom the lease names; "" = nobody
+	Successor string // whom the last release named; "" = nobody
+	Wish      string // the server that was asked to be Active by then; "" = none
 }
 
 // WishFrom is Wish for somebody who decided on a standing: where it is another by
@@ -178,29 +182,32 @@ func (db *DB) WishFrom(ctx context.Context, seen *Standing, connector, server, w
 // standsAs returns fault.Conflict where a connector's lease is not as it was
 // seen. It also locks the lease: who takes over meanwhile does so after the wish.
 func (db *DB) standsAs(ctx context.Context, tx *sql.Tx, connector string, seen Standing) error {
-	n, err := affected(tx.ExecContext(ctx, "UPDATE lease SET wish = wish WHERE connector = $1 AND epoch = $2 AND wish = $3",
-		connector, seen.Epoch, seen.Wish))
+	n, err := affected(tx.ExecContext(ctx, `UPDATE lease SET wish = wish
+		WHERE connector = $1 AND epoch = $2 AND server = $3 AND successor = $4 AND wish = $5`,
+		connector, seen.Epoch, seen.Holder, seen.Successor, seen.Wish))
 	if err != nil || n > 0 {
 		return err
 	}
 	var is Standing
-	var holder string
-	err = tx.QueryRowContext(ctx, "SELECT epoch, wish, server FROM lease WHERE connector = $1", connector).Scan(&is.Epoch, &is.Wish, &holder)
+	err = tx.QueryRowContext(ctx, "SELECT epoch, server, successor, wish FROM lease WHERE connector = $1", connector).
+		Scan(&is.Epoch, &is.Holder, &is.Successor, &is.Wish)
 	if err != nil {
 		return err
 	}
-	return StandingChanged(connector, holder, is, seen)
+	return StandingChanged(connector, is, seen)
 }
 
 // StandingChanged is the error about a switchover that was decided on another
-// standing than the one there is. The holder is whom the lease names; "" = nobody.
-func StandingChanged(connector, holder string, is, seen Standing) error {
+// standing than the one there is.
+func StandingChanged(connector string, is, seen Standing) error {
 	var now string
 	switch {
-	case is.Epoch != seen.Epoch && holder == "":
+	case is.Holder == "" && is.Successor != "":
+		now = fmt.Sprintf("a switchover of connector %s to %s is under way", connector, is.Successor)
+	case is.Holder == "":
 		now = fmt.Sprintf("nobody is Active for connector %s now", connector)
-	case is.Epoch != seen.Epoch:
-		now = fmt.Sprintf("%s has become Active for connector %s, under epoch %d", holder, connector, is.Epoch)
+	case is.Epoch != seen.Epoch || is.Holder != seen.Holder:
+		now = fmt.Sprintf("%s has become Active for connector %s, under epoch %d", is.Holder, connector, is.Epoch)
 	case is.Wish == "":
 		now = fmt.Sprintf("what was asked for of connector %s by then is over", connector)
 	default:

@@ -95,10 +95,11 @@ func (s *Service) MakeActive(ctx context.Context, name, server, seen, who string
 	}
 	var standing *store.Standing // that it must still be when it is stored
 	if seen != "" {
-		standing = &store.Standing{Epoch: c.Epoch, Wish: c.Wish}
-		if was := standingOf(seen); was != *standing {
-			return Handover{}, store.StandingChanged(name, c.Holder, *standing, was)
+		is, was := standingOf(c), standingBy(seen)
+		if was != is {
+			return Handover{}, store.StandingChanged(name, is, was)
 		}
+		standing = &is
 	}
 	h, err := handover(c, server)
 	if err != nil {

@@ -16,21 +16,23 @@ func OrderTag(order []string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// standingTag names who is Active and who was asked to be; standingOf reads it.
-func standingTag(c overview.Connector) string {
-	epoch := strconv.FormatInt(c.Epoch, 10)
-	if c.Wish == "" {
-		return epoch
-	}
-	return epoch + "-" + c.Wish
+// standingOf is what a decision on a switchover is made from.
+func standingOf(c overview.Connector) store.Standing {
+	return store.Standing{Epoch: c.Epoch, Holder: c.Holder, Successor: c.Successor, Wish: c.Wish}
 }
 
-// standingOf is that of no connector where the tag is none of ours.
-func standingOf(tag string) store.Standing {
-	epoch, wish, _ := strings.Cut(tag, "-")
-	n, err := strconv.ParseInt(epoch, 10, 64)
-	if err != nil {
-		n = -1
+// standingTag names that; standingBy reads it. No name has a dot.
+func standingTag(c overview.Connector) string {
+	s := standingOf(c)
+	return strings.Join([]string{strconv.FormatInt(s.Epoch, 10), s.Holder, s.Successor, s.Wish}, ".")
+}
+
+// standingBy is the standing of no connector where the tag is none of ours.
+func standingBy(tag string) store.Standing {
+	parts := strings.Split(tag, ".")
+	epoch, err := strconv.ParseInt(parts[0], 10, 64)
+	if err != nil || len(parts) != 4 {
+		return store.Standing{Epoch: -1}
 	}
-	return store.Standing{Epoch: n, Wish: wish}
+	return store.Standing{Epoch: epoch, Holder: parts[1], Successor: parts[2], Wish: parts[3]}
 }

@@ -64,7 +64,7 @@ func (r reading) on(row ha.Server) bool {
 func (r reading) connector(name string, part ha.Group, takenIn bool) Connector {
 	lease := part.Leases[0]
 	c := Connector{
-		Name: name, Settings: r.group.Settings[name], Epoch: lease.Epoch, Wish: lease.Wish,
+		Name: name, Settings: r.group.Settings[name], Epoch: lease.Epoch, Successor: lease.Successor, Wish: lease.Wish,
 		ActiveSince: r.since[name], Work: r.work(name), TakenIn: takenIn,
 	}
 	if row, ok := part.Server(lease.Server); lease.Server != "" {

@@ -28,6 +28,7 @@ type Connector struct {
 	Holder      string    // whom the lease names: the last Active, unless it let go
 	Heard       time.Time // the holder's last heartbeat; zero = its row tells of another process by now
 	LeaseEnds   time.Time // when the lease runs out, unless the holder is heard again; zero as Heard
+	Successor   string    // whom the last release named, "" = nobody; until somebody takes over
 	Wish        string    // the server a person asked to be Active, "" = none
 	Members     []Member  // in communication order
 	Work        Work
