@@ -118,18 +118,18 @@ func Register[I, O any](a *API, op huma.Operation, needs access.Permission, hand
 	})
 }
 
-// checkInput refuses an input that embeds an unexported type, itself or in its
-// body: the library would leave its fields empty, and refuse who sends them.
-func checkInput(t reflect.Type, operation string) {
-	if t.Kind() != reflect.Struct {
-		return
-	}
 // work is what operations wait for besides the database.
 var work = map[string]guard.Work{
 	"refresh": guard.Patient, "probe-remote": guard.Patient, "dry-run": guard.Patient,
 	"add-account": guard.Patient, "change-account": guard.Patient, "change-own-password": guard.Patient,
 }
 
+// checkInput refuses an input that embeds an unexported type, itself or in its
+// body: the library would leave its fields empty, and refuse who sends them.
+func checkInput(t reflect.Type, operation string) {
+	if t.Kind() != reflect.Struct {
+		return
+	}
 	for _, f := range reflect.VisibleFields(t) {
 		if f.Anonymous && !f.IsExported() {
 			panic("api: the input of " + operation + " embeds the unexported type " + f.Type.String())
@@ -142,13 +142,13 @@ var work = map[string]guard.Work{
 
 // problem makes a handler's error into what is answered.
 func (a *API) problem(ctx context.Context, op huma.Operation, err error) error {
+	err, _ = guard.Late(ctx, err)
 	p := guard.ProblemOf(err)
 	if p.Status == http.StatusInternalServerError {
 		who, _ := access.From(ctx)
 		a.log.ErrorContext(ctx, "an API operation failed", "operation", op.OperationID, "user", who.Name, "err", err)
 	}
 	return p
-	err, _ = guard.Late(ctx, err)
 }
 
 // collector takes the routes that the library would give to a mux.
