@@ -36,8 +36,8 @@ func called(group string) string {
 	return fmt.Sprintf("management group %q", group)
 }
 
-// nameDatabase is how servers, consoles and commands are told their database.
-const nameDatabase = "--database, TIELINE_DATABASE_URL"
+// nextDatabase is the next step where a group is in another database.
+const nextDatabase = "give servers, consoles and commands the new database (--database, TIELINE_DATABASE_URL)"
 
 // movedAway refuses everybody where the group's name says that its database is
 // not, or not yet, where the group is.
@@ -46,10 +46,10 @@ func movedAway(name string) error {
 	switch strings.TrimPrefix(name, group) {
 	case markMoving, markEnding:
 		return fault.New(fault.Refused, called(group)+" is being moved to another database").
-			WithNext("let tieline db copy finish, by calling it again if it was interrupted, and go on with the new database (" + nameDatabase + ")")
+			WithNext("let tieline db copy finish, by calling it again if it was interrupted, and then " + nextDatabase)
 	case markMoved:
 		return fault.New(fault.Refused, called(group)+" was moved to another database").
-			WithNext("go on with the new database (" + nameDatabase + ")")
+			WithNext(nextDatabase)
 	case markCopy:
 		return fault.New(fault.Refused, "the copy of "+called(group)+" in this database is not finished").
 			WithNext("call tieline db copy again")
