@@ -25,7 +25,8 @@ func (a *App) begin(context.Context) error {
 		Coordinator: a.db.Coordinator(), Clock: ha.SystemClock(),
 		Work: a.work, Reports: a.reports,
 		Wake: func() { a.db.WakeLease(ctx) }, Woken: a.woken,
-		Log: a.base, Observe: a.observer(ctx),
+		Withdraw: func(w ha.Withdrawal) { a.background.Go(func() { a.withdraw(ctx, w) }) },
+		Log:      a.base, Observe: a.observer(ctx),
 	})
 	a.lastBeat.Store(time.Now().UnixNano())
 	metrics.Observe(a.registry, (*reader)(a))
@@ -69,6 +70,18 @@ func (a *App) work(ctx context.Context, t ha.Term) error {
 	}
 	defer a.forgetBeside(ctx, t, u)()
 	return u.forwarder.Run(ctx, t)
+}
+
+// withdrawTime bounds a try to withdraw a wish; the runner asks again.
+const withdrawTime = 5 * time.Second
+
+// withdraw ends an operator's wish for a server that went Offline.
+func (a *App) withdraw(ctx context.Context, w ha.Withdrawal) {
+	bounded, cancel := context.WithTimeout(ctx, withdrawTime)
+	defer cancel()
+	if err := a.db.WithdrawWish(bounded, w.Connector, w.Epoch, w.Server, w.Boot); err != nil && ctx.Err() == nil {
+		a.log.Warn("the wish for a server that went Offline could not be withdrawn yet", "connector", w.Connector, "epoch", w.Epoch, "err", err)
+	}
 }
 
 // hear acts on a wake-up.

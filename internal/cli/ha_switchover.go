@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,7 +44,7 @@ func (c *command) switchover(ctx context.Context, db *store.DB, connector, to st
 		return noConnector(connector)
 	}
 	before, _ := group.Lease(connector)
-	if to != "" && before.Server == to {
+	if to != "" && before.Server == to && isActive(ctx, db, group, connector, to) {
 		c.say("%s is Active for %s already.", to, connector)
 		return c.printActive(connector, before)
 	}
@@ -57,6 +58,13 @@ func (c *command) switchover(ctx context.Context, db *store.DB, connector, to st
 	return c.awaitSwitchover(ctx, db, connector, before.Epoch, timeout)
 }
 
+// isActive reports whether a server is Active and its process not known dead: the
+// last one is shown as Active for a while when it is.
+func isActive(ctx context.Context, db *store.DB, group ha.Group, connector, server string) bool {
+	dead := deadServers(ctx, db.Coordinator(), group.Servers)
+	return !dead[server] && ha.StateOf(group, connector, server, dead) == ha.Active
+}
+
 // printActive prints who is Active by now, where not the table (a sentence) was
 // asked for.
 func (c *command) printActive(connector string, l ha.Lease) error {
@@ -67,17 +75,25 @@ func (c *command) printActive(connector string, l ha.Lease) error {
 	}{connector, l.Server, l.Epoch})
 }
 
-// awaitSwitchover watches the lease until it has a new epoch and a holder.
+// awaitSwitchover watches the lease until what was asked for was followed, or was
+// withdrawn because the server that it named went Offline.
 func (c *command) awaitSwitchover(ctx context.Context, db *store.DB, connector string, epoch int64, timeout time.Duration) error {
+	var wished string // as last seen
 	begun := time.Now()
 	for time.Since(begun) < timeout {
 		group, err := db.ReadGroup(ctx)
 		if err != nil {
 			return err
 		}
-		if lease, _ := group.Lease(connector); lease.Epoch > epoch && lease.Server != "" {
+		lease, _ := group.Lease(connector)
+		switch {
+		case lease.Wish != "":
+			wished = lease.Wish
+		case lease.Epoch > epoch && lease.Server != "":
 			c.say("%s is Active for %s, epoch %d.", lease.Server, connector, lease.Epoch)
 			return c.printActive(connector, lease)
+		case lease.Epoch == epoch && lease.Server != "":
+			return withdrawn(connector, lease.Server)
 		}
 		select {
 		case <-ctx.Done():
@@ -85,6 +101,17 @@ func (c *command) awaitSwitchover(ctx context.Context, db *store.DB, connector s
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	return fault.New(fault.Unavailable, "the switchover was asked for, and has not happened within "+timeout.String()).
-		WithNext(`It will happen when the Active hears of it, at its next heartbeat at the latest; "tieline status" shows who is Active.`)
+	if wished == "" { // released, and nobody has followed yet
+		return fault.New(fault.Unavailable, "the Active has handed connector "+connector+" over, and nobody has taken it within "+timeout.String()).
+			WithNext(`"tieline status" shows who can.`)
+	}
+	return fault.New(fault.Unavailable, fmt.Sprintf("%s was asked to be Active for connector %s, and is not yet after %s", wished, connector, timeout)).
+		WithNext(`It will be once the Active hears of it, at its next heartbeat at the latest, and has finished what is in flight; if ` + wished +
+			` goes Offline before, that is withdrawn. "tieline status" shows who is Active, "tieline ha history ` + connector + `" what came of it.`)
+}
+
+// withdrawn says that what was asked for has ended without being followed.
+func withdrawn(connector, active string) error {
+	return fault.New(fault.Unavailable, fmt.Sprintf("the switchover of connector %s was withdrawn: the server that was to be Active went Offline before; %s holds the lease as before", connector, active)).
+		WithNext(`"tieline status" shows which servers can be Active.`)
 }

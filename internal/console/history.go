@@ -159,6 +159,8 @@ func eventWords(e availability.Event) (what string, shape ha.State, mark string)
 		return fmt.Sprintf("%s was %s in the communication order", e.To, e.Reason), "", ""
 	case e.Reason == "make active":
 		return e.To + " was asked to be Active", "", ""
+	case e.Reason == availability.WishWithdrawn:
+		return e.To + " went Offline before it was Active: what was asked for is withdrawn", "", "attention"
 	case e.To == "" && e.Reason == string(ha.ReasonIdentity):
 		return "The database's history changed: nobody is Active, and every link is looked at again", ha.Offline, "attention"
 	case e.To == "":

@@ -118,7 +118,7 @@ func (c *cluster) launch(name string, p *hatest.Process, options ...func(*node))
 		Reports: func() []ha.Report {
 			return []ha.Report{{Connector: conn, Runs: 1, Eligible: n.eligible.Load(), Reaches: n.reaches.Load()}}
 		},
-		Wake: c.db.Wake, Woken: p.Woken(), Jitter: func() float64 { return cmp.Or(n.jitter, 0.5) },
+		Wake: c.db.Wake, Withdraw: c.db.Withdraw, Woken: p.Woken(), Jitter: func() float64 { return cmp.Or(n.jitter, 0.5) },
 		Observe: ha.Observer{Called: func(string) { n.called.Add(1) }},
 	})
 	ctx, cancel := context.WithCancel(context.Background())

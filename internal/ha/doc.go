@@ -231,7 +231,8 @@
 // (TestL6IneligibleServersTakeNothing).
 //
 // L7 Choice. An operator's wish is followed as soon as the wished server is able
-// (TestL7MakeActive, TestL7WishForADeadServerWaits). Failback is manual
+// (TestL7MakeActive, TestL7WishWaitsForAServerThatIsNotAble), and withdrawn once that
+// server is Offline (TestL7WishForADeadServerEnds). Failback is manual
 // (TestL7FailbackManualKeepsTheActive) or waits for a full tolerance of steadiness
 // (TestL7FailbackAutomaticWaitsForSteadiness). Who cannot connect to the
 // remote for a polling interval hands over to one that can

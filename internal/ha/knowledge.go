@@ -62,15 +62,16 @@ type Knowledge struct {
 	granted  map[string]time.Duration
 
 	// This server's own work.
-	reports  map[string]Report
-	cutOff   map[string]time.Duration // connector -> since when the remote cannot be connected to
-	tenures  map[string]*tenure
-	jobs     map[string]*job
-	released map[string]letGo
-	failed   map[string]int           // terms in a row that ended with an error
-	stalled  map[string]int64         // epoch of the term that ended because its work stood still
-	retry    map[string]time.Duration // connector -> not before
-	tried    map[string]bool          // a lease was asked for since the reading: read before the next try
+	reports   map[string]Report
+	cutOff    map[string]time.Duration // connector -> since when the remote cannot be connected to
+	tenures   map[string]*tenure
+	jobs      map[string]*job
+	released  map[string]letGo
+	failed    map[string]int           // terms in a row that ended with an error
+	stalled   map[string]int64         // epoch of the term that ended because its work stood still
+	retry     map[string]time.Duration // connector -> not before
+	withdrawn map[string]time.Duration // connector -> when to withdraw its wish again
+	tried     map[string]bool          // a lease was asked for since the reading: read before the next try
 
 	ends      []End
 	wakeAll   bool
@@ -104,7 +105,7 @@ func NewKnowledge(self Self, timing Timing, jitter func() float64) *Knowledge {
 		seenHeld: map[string]bool{}, granted: map[string]time.Duration{},
 		reports: map[string]Report{}, cutOff: map[string]time.Duration{},
 		tenures: map[string]*tenure{}, jobs: map[string]*job{}, released: map[string]letGo{},
-		failed: map[string]int{}, stalled: map[string]int64{}, retry: map[string]time.Duration{}, tried: map[string]bool{},
+		failed: map[string]int{}, stalled: map[string]int64{}, retry: map[string]time.Duration{}, withdrawn: map[string]time.Duration{}, tried: map[string]bool{},
 	}
 }
 

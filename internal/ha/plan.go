@@ -4,15 +4,17 @@ import "time"
 
 // Plan is what a server should do next, as data.
 type Plan struct {
-	End   []End         // terms that are over: cancel their contexts before anything else
-	Drain []Drain       // terms to bring to a planned end
-	Begin []Begin       // terms that begin
-	Ask   Ask           // the next call on the session; nil = none now
-	Await []string      // presence names to wait for, all of them; waits for others are ended
-	Wake  bool          // tell every server to read the group now
-	Sleep time.Duration // decide again after this long at the latest
-	Exit  bool          // a planned stop is complete, or was given up
-	Fault error         // the process must stop: ErrReplaced
+	End   []End   // terms that are over: cancel their contexts before anything else
+	Drain []Drain // terms to bring to a planned end
+	Begin []Begin // terms that begin
+	// Withdraw are the wishes to withdraw, of servers that have gone Offline.
+	Withdraw []Withdrawal
+	Ask      Ask           // the next call on the session; nil = none now
+	Await    []string      // presence names to wait for, all of them; waits for others are ended
+	Wake     bool          // tell every server to read the group now
+	Sleep    time.Duration // decide again after this long at the latest
+	Exit     bool          // a planned stop is complete, or was given up
+	Fault    error         // the process must stop: ErrReplaced
 }
 
 // Begin starts the work of a term.
@@ -29,6 +31,16 @@ type Drain struct {
 	Epoch     int64
 	Reason    Reason
 	Successor string // who is meant to be next; "" = the order decides
+}
+
+// Withdrawal ends an operator's wish for a server that went Offline before it was
+// followed. It counts only while the lease shows the epoch and the wish, and the
+// server's row no other process than Boot.
+type Withdrawal struct {
+	Connector string
+	Epoch     int64
+	Server    string
+	Boot      string
 }
 
 // End cancels a term's context.

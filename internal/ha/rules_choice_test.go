@@ -29,16 +29,57 @@ func TestL7MakeActive(t *testing.T) {
 	})
 }
 
-func TestL7WishForADeadServerWaits(t *testing.T) {
+// TestL7WishForADeadServerEnds: it is withdrawn once the server is Offline, and the
+// server is not made Active when it is back.
+func TestL7WishForADeadServerEnds(t *testing.T) {
+	for name, c := range map[string]struct{ able, silent bool }{
+		"silent": {true, true}, "not able, and dies": {false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, thirty, []string{"a", "b"}, func(g *cluster) {
+				g.startAll("a", "b")
+				g.nodes["b"].eligible.Store(c.able)
+				g.nodes["b"].runner.Nudge()
+				time.Sleep(2 * time.Second)
+				if c.silent {
+					g.kill(g.nodes["b"])
+					time.Sleep(100 * time.Second)
+				}
+				g.db.SetWish(conn, "b")
+				g.db.Wake()
+				time.Sleep(time.Second)
+				if !c.silent {
+					if wish := g.db.Lease(conn).Wish; wish != "b" {
+						t.Fatalf("the wish is %q while b lives, want b", wish)
+					}
+					g.kill(g.nodes["b"])
+					time.Sleep(time.Second)
+				}
+				if wish := g.db.Lease(conn).Wish; wish != "" {
+					t.Errorf("the wish for %s is still there", wish)
+				}
+				g.start("b")
+				time.Sleep(time.Minute)
+				g.wantActive("a")
+			})
+		})
+	}
+}
+
+// TestL7WishWaitsForAServerThatIsNotAble: it is followed when the server is.
+func TestL7WishWaitsForAServerThatIsNotAble(t *testing.T) {
 	bubble(t, thirty, []string{"a", "b"}, func(c *cluster) {
 		c.startAll("a", "b")
-		c.kill(c.nodes["b"])
-		time.Sleep(100 * time.Second)
+		b := c.nodes["b"]
+		b.eligible.Store(false)
+		b.runner.Nudge()
+		time.Sleep(2 * time.Second)
 		c.db.SetWish(conn, "b")
 		c.db.Wake()
-		time.Sleep(time.Minute)
+		time.Sleep(10 * time.Second)
 		c.wantActive("a")
-		c.start("b")
+		b.eligible.Store(true)
+		b.runner.Nudge()
 		time.Sleep(time.Minute)
 		c.wantActive("b")
 	})

@@ -32,6 +32,9 @@ type Config struct {
 	// Wake tells every server of the group, this one included, to read it now. It
 	// must not block. A lost wake-up costs time only.
 	Wake func()
+	// Withdraw ends an operator's wish in the database and wakes every server. It
+	// must not block. Where it fails it is called again. Default: does nothing.
+	Withdraw func(Withdrawal)
 	// Woken receives when another server called Wake; several wake-ups may be one.
 	Woken <-chan struct{}
 
@@ -96,6 +99,9 @@ func New(c Config) *Runner {
 	}
 	if c.Wake == nil {
 		c.Wake = func() {}
+	}
+	if c.Withdraw == nil {
+		c.Withdraw = func(Withdrawal) {}
 	}
 	self := Self{Server: c.Server, Boot: c.Boot, Version: c.Version}
 	return &Runner{
@@ -182,6 +188,10 @@ func (r *Runner) act(base context.Context, p Plan) {
 	}
 	for _, b := range p.Begin {
 		r.begin(base, b)
+	}
+	for _, w := range p.Withdraw {
+		r.log.Info("withdrawing the wish for a server that went Offline", "connector", w.Connector, "epoch", w.Epoch, "successor", w.Server)
+		r.cfg.Withdraw(w)
 	}
 	if p.Wake {
 		r.cfg.Wake()

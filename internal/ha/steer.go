@@ -1,5 +1,7 @@
 package ha
 
+import "time"
+
 // steer decides which terms of this server come to a planned end (rules L3, L7,
 // L9), and moves the ends that are under way.
 func (k *Knowledge) steer(s *step) {
@@ -20,6 +22,8 @@ func (k *Knowledge) steer(s *step) {
 				k.wantRead = k.wantRead || s.now.Boot-k.sent.Boot > k.timing.Stagger
 				s.plan.Drain = append(s.plan.Drain, Drain{Connector: c, Epoch: t.lease.Epoch, Reason: reason, Successor: to})
 				s.until(t.drainAt + k.timing.Drain)
+			} else {
+				k.withdraw(s, c, t)
 			}
 		case draining:
 			if limit := t.drainAt + k.timing.Drain; s.now.Boot < limit {
@@ -75,6 +79,46 @@ func (k *Knowledge) handOver(now Instant, c string) (Reason, string, bool) {
 		return ReasonFailback, to, true
 	}
 	return "", "", false
+}
+
+// withdraw ends an operator's wish for a server that went Offline before it was
+// followed: a switchover long after it was asked for is one that nobody asked for
+// (rule L7). It is decided on a reading made after the server was known dead, and
+// repeated while readings show the wish.
+func (k *Knowledge) withdraw(s *step, c string, t *tenure) {
+	wish := k.leases[c].Wish
+	if wish == "" || wish == k.self.Server || !k.read {
+		return
+	}
+	at, is := k.offline(s.now, wish)
+	if !is {
+		return
+	}
+	if again, tried := k.withdrawn[c]; tried {
+		at = max(at, again)
+	}
+	switch {
+	case s.now.Boot < at:
+		s.until(at)
+	case k.sent.Boot < at:
+		k.wantRead = true
+	default:
+		k.withdrawn[c] = s.now.Boot + k.timing.TakeBack
+		s.plan.Withdraw = append(s.plan.Withdraw, Withdrawal{Connector: c, Epoch: t.lease.Epoch, Server: wish, Boot: k.rows[wish].Boot})
+	}
+}
+
+// offline says whether a server is Offline, and from when on that may be acted on:
+// one whose presence nobody holds has the grace to publish a fresh one (rule L4).
+func (k *Knowledge) offline(now Instant, server string) (from time.Duration, is bool) {
+	row, known := k.rows[server]
+	if at, suspect := k.granted[row.Presence]; suspect && row.Presence != "" {
+		if !k.seenHeld[row.Presence] {
+			at = max(at, k.opened+k.timing.Young)
+		}
+		return at + k.timing.Grace, true
+	}
+	return 0, !known || !k.live(now, row)
 }
 
 // cutOffFrom: this server has not been able to connect to the remote for a

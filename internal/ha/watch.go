@@ -186,7 +186,7 @@ func (k *Knowledge) lastActive(connector string) string {
 
 // await returns the presence names to wait for (rule L4): those of the Actives
 // of this server's connectors, where it is one of those who wait; and, while it
-// is Active itself, its own. An idle connection does not say that it broke, and
+// is Active itself, its own and those of servers that are wished for and not able. An idle connection does not say that it broke, and
 // the next heartbeat may be far: the wait for one's own presence tells at once,
 // early enough to come back within the grace.
 func (k *Knowledge) await(now Instant) []string {
@@ -197,6 +197,12 @@ func (k *Knowledge) await(now Instant) []string {
 	seen := map[string]bool{}
 	if _, granted := k.granted[k.presence]; len(k.tenures) > 0 && k.presence != "" && !granted {
 		names = append(names, k.presence)
+	}
+	for _, name := range k.awaitWished() {
+		if !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
 	}
 	for _, c := range k.mine {
 		l := k.leases[c]
@@ -211,6 +217,22 @@ func (k *Knowledge) await(now Instant) []string {
 		if len(k.order[c]) <= waitAll || k.ahead(now, c, k.watches[c].before) < 2 {
 			seen[s.Presence] = true
 			names = append(names, s.Presence)
+		}
+	}
+	return names
+}
+
+// awaitWished returns the presences of the servers that operators wish for in
+// place of this one, where they cannot follow yet: one that dies will not.
+func (k *Knowledge) awaitWished() []string {
+	var names []string
+	for _, c := range sorted(k.tenures) {
+		wished, ok := k.rows[k.leases[c].Wish]
+		if !ok || k.tenures[c].phase != working || wished.Name == k.self.Server || wished.Presence == "" {
+			continue
+		}
+		if _, granted := k.granted[wished.Presence]; !granted {
+			names = append(names, wished.Presence)
 		}
 	}
 	return names

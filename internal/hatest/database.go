@@ -109,6 +109,23 @@ func (d *Database) SetWish(connector, server string) {
 	d.leases[connector] = l
 }
 
+// Withdraw ends a wish, as Config.Withdraw is meant to.
+func (d *Database) Withdraw(w ha.Withdrawal) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.leases[w.Connector]
+	if s, ok := d.servers[w.Server]; l.Epoch != w.Epoch || l.Wish != w.Server || ok && s.Boot != w.Boot {
+		return
+	}
+	l.Wish = ""
+	d.leases[w.Connector] = l
+	for _, ps := range d.procs {
+		for _, p := range ps {
+			p.wake()
+		}
+	}
+}
+
 // RemoveServer removes a server's row and memberships, whatever it is doing.
 func (d *Database) RemoveServer(server string) {
 	d.mu.Lock()

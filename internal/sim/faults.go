@@ -254,6 +254,21 @@ func (w *World) wish(server string) {
 	w.wake(false)
 }
 
+// withdraw ends a wish, as the store does.
+func (w *World) withdraw(wish ha.Withdrawal) {
+	if !w.db.isUp() {
+		return
+	}
+	w.db.read(func(rows *rows) {
+		l := rows.leases[connectorName]
+		if s, ok := rows.servers[wish.Server]; l.Epoch == wish.Epoch && l.Wish == wish.Server && (!ok || s.Boot == wish.Boot) {
+			l.Wish = ""
+			rows.leases[connectorName] = l
+		}
+	})
+	w.wake(false)
+}
+
 // removeFault removes a server, and adds it again later, perhaps by another name.
 func removeFault(w *World, r *roll, h *Host) (string, func()) {
 	away, rename := r.between(500*time.Millisecond, 8*time.Second), r.hit(0.5)

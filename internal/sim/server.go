@@ -53,7 +53,8 @@ func (p *Process) main(ctx context.Context) {
 	runner := ha.New(ha.Config{
 		Server: p.server, Boot: p.boot, Version: "sim", Coordinator: coordinator{p}, Clock: p,
 		Work: p.watched(f.Run), Reports: p.reports, Wake: func() { p.w.wake(false) }, Woken: p.woken,
-		Timing: p.w.plan.timing, Jitter: p.jitter("ha"),
+		Withdraw: p.w.withdraw,
+		Timing:   p.w.plan.timing, Jitter: p.jitter("ha"),
 	})
 	p.mu.Lock()
 	p.runner, p.forwarder = runner, f

@@ -156,8 +156,12 @@ type Standing struct {
 // WishFrom is Wish for somebody who decided on a standing: where it is another by
 // now, the error is fault.Conflict. Of nil it is whatever it is.
 func (db *DB) WishFrom(ctx context.Context, seen *Standing, connector, server, who string) error {
-	err := db.administer(ctx, func(tx *sql.Tx) error {
-		holder, members, err := db.candidates(ctx, tx, connector)
+	gone, err := db.gone(ctx)
+	if err != nil {
+		return db.explain(err, "ask for a switchover")
+	}
+	err = db.administer(ctx, func(tx *sql.Tx) error {
+		holder, members, err := db.candidates(ctx, tx, connector, gone)
 		if err != nil {
 			return err
 		}
@@ -227,13 +231,14 @@ func (db *DB) wish(ctx context.Context, tx *sql.Tx, connector, server, who strin
 // candidate is a member as a switchover sees it.
 type candidate struct {
 	server   string
-	live     bool // by its heartbeats
+	live     bool // by its heartbeats and its presence
 	eligible bool
 	reason   string // why not
 }
 
-// candidates reads a connector's holder and members, in order.
-func (db *DB) candidates(ctx context.Context, tx *sql.Tx, connector string) (holder string, members []candidate, err error) {
+// candidates reads a connector's holder and members, in order; gone are the
+// presences of servers known dead.
+func (db *DB) candidates(ctx context.Context, tx *sql.Tx, connector string, gone map[string]bool) (holder string, members []candidate, err error) {
 	err = tx.QueryRowContext(ctx, "SELECT server FROM lease WHERE connector = $1", connector).Scan(&holder)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil, fault.New(fault.NotFound, fmt.Sprintf("no server has joined connector %q", connector)).
@@ -245,11 +250,12 @@ func (db *DB) candidates(ctx context.Context, tx *sql.Tx, connector string) (hol
 	err = each(ctx, tx, func(rows *sql.Rows) error {
 		var c candidate
 		var live, eligible int
-		err := rows.Scan(&c.server, &live, &eligible, &c.reason)
-		c.live, c.eligible = live != 0, eligible != 0
+		var presence string
+		err := rows.Scan(&c.server, &live, &eligible, &c.reason, &presence)
+		c.live, c.eligible = live != 0 && !gone[presence], eligible != 0
 		members = append(members, c)
 		return err
-	}, `SELECT m.server, CASE WHEN s.boot <> '' AND `+engine.Now+` - s.heartbeat_at < s.promised THEN 1 ELSE 0 END, m.eligible, m.reason
+	}, `SELECT m.server, CASE WHEN s.boot <> '' AND `+engine.Now+` - s.heartbeat_at < s.promised THEN 1 ELSE 0 END, m.eligible, m.reason, s.presence
 		FROM membership m JOIN server s ON s.name = m.server WHERE m.connector = $1 ORDER BY m.position`, connector)
 	return holder, members, err
 }
@@ -283,8 +289,12 @@ func choose(connector, server, holder string, members []candidate) (string, erro
 // removed process that still runs finds its row gone and stops.
 func (db *DB) RemoveServer(ctx context.Context, server, who string) error {
 	var refused error
-	err := db.administer(ctx, func(tx *sql.Tx) (err error) {
-		refused, err = db.remove(ctx, tx, server, who)
+	gone, err := db.gone(ctx)
+	if err != nil {
+		return db.explain(err, "remove the server")
+	}
+	err = db.administer(ctx, func(tx *sql.Tx) (err error) {
+		refused, err = db.remove(ctx, tx, server, who, gone)
 		return err
 	})
 	if err == nil {
@@ -293,7 +303,7 @@ func (db *DB) RemoveServer(ctx context.Context, server, who string) error {
 	return db.explain(err, "remove the server")
 }
 
-func (db *DB) remove(ctx context.Context, tx *sql.Tx, server, who string) (refused, err error) {
+func (db *DB) remove(ctx context.Context, tx *sql.Tx, server, who string, gone map[string]bool) (refused, err error) {
 	var servers, mine int
 	err = tx.QueryRowContext(ctx, "SELECT count(*), count(CASE WHEN name = $1 THEN 1 END) FROM server", server).Scan(&servers, &mine)
 	switch {
@@ -310,7 +320,7 @@ func (db *DB) remove(ctx context.Context, tx *sql.Tx, server, who string) (refus
 	}
 	var active []string
 	for _, connector := range connectors {
-		held, err := db.vacate(ctx, tx, connector, server, who)
+		held, err := db.vacate(ctx, tx, connector, server, who, gone)
 		if err != nil {
 			return nil, err
 		}
@@ -338,8 +348,8 @@ func (db *DB) remove(ctx context.Context, tx *sql.Tx, server, who string) (refus
 // vacate sees to it that a server to be removed does not hold a connector's
 // lease: if it lives it is asked to hand over, and held is true; if it does not,
 // its lease is released for it.
-func (db *DB) vacate(ctx context.Context, tx *sql.Tx, connector, server, who string) (held bool, err error) {
-	holder, members, err := db.candidates(ctx, tx, connector)
+func (db *DB) vacate(ctx context.Context, tx *sql.Tx, connector, server, who string, gone map[string]bool) (held bool, err error) {
+	holder, members, err := db.candidates(ctx, tx, connector, gone)
 	if err != nil {
 		return false, err
 	}

@@ -212,6 +212,9 @@ func (db *DB) enter(ctx context.Context, tx *sql.Tx, j Join, earlier process) er
 	if now.boot != j.Boot { // what the earlier process reported says nothing of this one
 		_, err = tx.ExecContext(ctx, `UPDATE membership SET runs = 0, eligible = 0, reaches = 0, reason = $2 WHERE server = $1`,
 			j.Server, notReported)
+		if err == nil {
+			err = db.endWishes(ctx, tx, j.Server)
+		}
 		if err != nil {
 			return err
 		}
@@ -378,11 +381,14 @@ func (db *DB) JoinConnectors(ctx context.Context, server, boot string, names []s
 }
 
 // Leave marks a server's process as ended. The row and its place in the
-// communication orders stay.
+// communication orders stay; switchovers that were asked for to it end.
 func (db *DB) Leave(ctx context.Context, server, boot string) error {
 	err := db.transact(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE server SET boot = '', presence = '' WHERE name = $1 AND boot = $2", server, boot)
-		return err
+		n, err := affected(tx.ExecContext(ctx, "UPDATE server SET boot = '', presence = '' WHERE name = $1 AND boot = $2", server, boot))
+		if err != nil || n == 0 {
+			return err
+		}
+		return db.endWishes(ctx, tx, server)
 	})
 	if err == nil {
 		db.Wake(ctx, TopicLease)

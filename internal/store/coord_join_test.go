@@ -269,6 +269,99 @@ func TestWishNamesWhoCan(t *testing.T) {
 	})
 }
 
+// TestWishForADeadServerIsRefused: one whose presence nobody holds is Offline,
+// however young its heartbeat; so is the Active itself.
+func TestWishForADeadServerIsRefused(t *testing.T) {
+	onEach(t, func(t *testing.T, url string) {
+		db := open(t, url)
+		addConnector(t, db, "desk")
+		for _, name := range []string{"a", "b", "c"} {
+			join(t, db, name)
+		}
+		a, b := eligible(t, db, "a", "desk"), eligible(t, db, "b", "desk")
+		mustTake(t, a, "desk", "a")
+		dies(t, db, b)
+		refused(t, "a wish for a dead server", db.Wish(t.Context(), "desk", "b", "ann"), fault.Refused, "b", "Offline")
+		refused(t, "a wish when the other is dead", db.Wish(t.Context(), "desk", "", "ann"), fault.Refused, "desk")
+		eligible(t, db, "c", "desk")
+		dies(t, db, a)
+		refused(t, "a wish for the dead Active", db.Wish(t.Context(), "desk", "a", "ann"), fault.Refused, "a", "Offline")
+		if err := db.Wish(t.Context(), "desk", "", "ann"); err != nil {
+			t.Fatal(err)
+		}
+		if g, _ := db.ReadGroup(t.Context()); leaseOf(g, "desk").Wish != "c" {
+			t.Errorf("the lease wishes %q, want c, the only one that lives", leaseOf(g, "desk").Wish)
+		}
+	})
+}
+
+// dies closes a session and waits until the database has dropped its presence.
+func dies(t *testing.T, db *DB, s ha.Session) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		unheld, err := db.Unheld(t.Context(), []string{s.Presence()})
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case unheld[s.Presence()]:
+			return
+		case time.Since(begun) > time.Minute:
+			t.Fatal("the presence of a closed session is still held")
+		}
+	}
+}
+
+// TestWishEndsWithItsServer: it is withdrawn by whoever sees the server Offline, and
+// by the server's end and new start, and each tells so.
+func TestWishEndsWithItsServer(t *testing.T) {
+	onEach(t, func(t *testing.T, url string) {
+		db := open(t, url)
+		addConnector(t, db, "desk")
+		join(t, db, "a")
+		join(t, db, "b")
+		epoch := mustTake(t, eligible(t, db, "a", "desk"), "desk", "a").Epoch
+		eligible(t, db, "b", "desk")
+		withdraw := func(epoch int64, boot string) func() error {
+			return func() error { return db.WithdrawWish(t.Context(), "desk", epoch, "b", boot) }
+		}
+		again := joining("b")
+		again.Boot = "b-again"
+		for _, c := range []struct {
+			name string
+			end  func() error
+			want string
+		}{
+			{"of another term", withdraw(epoch-1, "b-boot"), "b"},
+			{"of another process", withdraw(epoch, "b-before"), "b"},
+			{"withdrawn", withdraw(epoch, "b-boot"), ""},
+			{"it stops as planned", func() error { return db.Leave(t.Context(), "b", "b-boot") }, ""},
+			{"it starts anew", func() error { return db.Join(t.Context(), again) }, ""},
+		} {
+			run(t, db, "UPDATE lease SET wish = 'b' WHERE connector = 'desk'")
+			if err := c.end(); err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			g, err := db.ReadGroup(t.Context())
+			if err != nil || leaseOf(g, "desk").Wish != c.want {
+				t.Errorf("%s: the lease wishes %q, want %q: %v", c.name, leaseOf(g, "desk").Wish, c.want, err)
+			}
+		}
+		events, err := db.AvailabilityHistory(t.Context(), "desk", 1000)
+		told := 0
+		for _, e := range events {
+			if e.Reason == WishWithdrawn && e.To == "b" && e.Epoch == epoch {
+				told++
+			}
+		}
+		if err != nil || told != 3 {
+			t.Errorf("told %d times, want 3: %v, %v", told, events, err)
+		}
+	})
+}
+
 func TestRemoveServerSwitchesOverFirst(t *testing.T) {
 	onEach(t, func(t *testing.T, url string) {
 		db := open(t, url)

@@ -24,9 +24,9 @@ func handover(c overview.Connector, server string) (Handover, error) {
 	switch {
 	case !ok:
 		return Handover{}, fault.New(fault.NotFound, fmt.Sprintf("connector %s has no server %s", c.Name, server))
-	case c.Active == server:
+	case c.Active == server && m.Standing != overview.Dead:
 		return Handover{}, fault.New(fault.Refused, fmt.Sprintf("server %s is Active for %s already", server, c.Name))
-	case m.State == ha.Offline:
+	case m.State == ha.Offline || m.Standing == overview.Dead:
 		return Handover{}, fault.New(fault.Refused, fmt.Sprintf("server %s is Offline and cannot become Active for connector %s", server, c.Name)).
 			WithNext("Start it first.")
 	case !m.Eligible:

@@ -113,7 +113,7 @@ func signOf(e store.AvailabilityEvent) (sign, bool) {
 }
 
 // noted are events that change no Active.
-var noted = []string{"joined", "removed", "moved up", "moved down", "make active", store.LastHeard, store.SeenEnding}
+var noted = []string{"joined", "removed", "moved up", "moved down", "make active", store.WishWithdrawn, store.LastHeard, store.SeenEnding}
 
 // Changes reports whether an event changed who is Active.
 func Changes(e store.AvailabilityEvent) bool { return !slices.Contains(noted, e.Reason) }

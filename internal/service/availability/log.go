@@ -13,6 +13,10 @@ import (
 // Event is a change of who is Active, or of who may be.
 type Event = store.AvailabilityEvent
 
+// WishWithdrawn is the reason of an event: a switchover that was asked for will
+// not be, because the server's process ended before.
+const WishWithdrawn = store.WishWithdrawn
+
 // Line is one line of a history: a change of availability, or of a document.
 type Line struct {
 	At        time.Time
