@@ -133,7 +133,8 @@ func (c *claimer) feed(ctx context.Context, gear *equipment) error {
 	if probe {
 		c.breaker.probe()
 	}
-	got, err := c.claim(ctx, gear, n, probe)
+	after := c.lookups.pass(probe)
+	got, err := c.claim(ctx, gear, n, after, probe)
 	if probe && got == 0 {
 		c.breaker.probed()
 	}
@@ -141,6 +142,9 @@ func (c *claimer) feed(ctx context.Context, gear *equipment) error {
 		return err
 	}
 	c.succeeded()
+	if !after.IsZero() {
+		return nil // what was passed over is next
+	}
 	c.hungry = got == n
 	c.empty = got == 0
 	if c.empty {
@@ -151,17 +155,17 @@ func (c *claimer) feed(ctx context.Context, gear *equipment) error {
 	return nil
 }
 
-// claim claims up to n links and queues them. The claim id is ours (rule C2) and
+// claim claims up to n links due after a time, zero = all, and queues them. The claim id is ours (rule C2) and
 // the window starts before the statement is sent (rule C3).
-func (c *claimer) claim(ctx context.Context, gear *equipment, n int, probe bool) (int, error) {
+func (c *claimer) claim(ctx context.Context, gear *equipment, n int, after time.Time, probe bool) (int, error) {
 	id, start := uuid.New(), c.term.Clock().Now()
 	c.held.begin(id)
 	defer c.held.done(id)
 	stmt, cancel := statement(ctx)
 	got, err := c.cfg.Store.Claim(stmt, ClaimRequest{
 		Term: c.term, Claim: id, Limit: n,
-		View:   alert.TermView{Epoch: c.term.Epoch, Age: c.term.Age(), Swept: c.sweep.swept},
-		Newest: c.lookups.turn(),
+		View:  alert.TermView{Epoch: c.term.Epoch, Age: c.term.Age(), Swept: c.sweep.swept},
+		After: after,
 	})
 	cancel()
 	if c.lost(err) {
@@ -184,7 +188,7 @@ func (c *claimer) claim(ctx context.Context, gear *equipment, n int, probe bool)
 		c.held.begin(id)
 		c.queue <- &job{Work: w, claimed: start, read: now, probe: probe}
 	}
-	c.lookups.claimed(work, n)
+	c.lookups.claimed(work, n, after)
 	c.observe.Claimed(len(work))
 	c.sweep.claimed()
 	return len(work), nil

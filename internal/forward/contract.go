@@ -17,14 +17,13 @@ var ErrDeposed = errors.New("the term is no longer the lease's")
 // believed. Nothing was changed; the caller reads it again.
 var ErrMoved = errors.New("the bookmark has moved on")
 
-// ClaimRequest asks for up to Limit due links of one connector, oldest due first
-// or, where Newest, newest due first.
+// ClaimRequest asks for up to Limit due links of one connector, oldest due first.
 type ClaimRequest struct {
-	Term   ha.Term
-	View   alert.TermView
-	Claim  alert.ClaimID // chosen by the sender (rule C2)
-	Limit  int           // 1 to 1000
-	Newest bool
+	Term  ha.Term
+	View  alert.TermView
+	Claim alert.ClaimID // chosen by the sender (rule C2)
+	Limit int           // 1 to 1000
+	After time.Time     // by the database's clock: what was due by then is passed over; zero = nothing is
 }
 
 // Work is a claimed link with what it should show, read after the claim was
@@ -40,6 +39,8 @@ type Work struct {
 	// Age of the link, by the database's clock alone: now minus when it was made.
 	// It bounds from above how long ago its first create was sent (key life).
 	Age time.Duration
+	// Changed is when the link was last changed, but by a claim, by the database's clock.
+	Changed time.Time
 }
 
 // Previous is the counterpart of the latest earlier alert of the same source

@@ -55,19 +55,15 @@ func (m mailroom) Claim(ctx context.Context, q forward.ClaimRequest) (int, error
 			return 0, forward.ErrDeposed
 		}
 		n, now := 0, m.p.w.db.now()
-		all := r.linksOf(q.Term.Connector)
-		if q.Newest {
-			slices.Reverse(all)
-		}
-		for _, row := range all {
+		for _, row := range r.linksOf(q.Term.Connector) {
 			if n == q.Limit {
 				break
 			}
-			if row.due.After(now) || !row.Claimable(q.View) {
+			if row.due.After(now) || !row.due.After(q.After) || !row.Claimable(q.View) {
 				continue
 			}
 			row.Link = row.WithClaim(alert.Claim{ID: q.Claim, Epoch: q.Term.Epoch})
-			r.put(m.p.w, row)
+			r.links[row.LinkID] = row // a claim is no change of it
 			m.p.w.check.claimed(m.p, row.LinkID, q.Claim)
 			n++
 		}
@@ -93,7 +89,7 @@ func (m mailroom) Claimed(ctx context.Context, connector string, claim alert.Cla
 
 // work reads a claimed link's payload.
 func (r *rows) work(w *World, row linkRow) forward.Work {
-	out := forward.Work{Link: row.Link, Alert: r.alerts[row.LinkID.Alert], Age: w.db.now().Sub(row.made)}
+	out := forward.Work{Link: row.Link, Alert: r.alerts[row.LinkID.Alert], Age: w.db.now().Sub(row.made), Changed: row.changed}
 	if row.Side == alert.Source {
 		id := row.LinkID
 		id.Side = alert.Remote

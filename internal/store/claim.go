@@ -42,12 +42,11 @@ func (db *DB) Claim(ctx context.Context, r forward.ClaimRequest) (int, error) {
 	if err != nil {
 		return 0, db.explain(err, "claim links of connector "+r.Term.Connector)
 	}
-	args := fenceArgs(r.Term, r.Claim, r.Limit, swept, r.View.Age.Microseconds(), floor)
-	text := db.engine.Statements.Claim
-	if r.Newest {
-		text = db.engine.Statements.ClaimNewest
+	if !r.After.IsZero() {
+		floor = max(floor, r.After.UnixMicro()+1)
 	}
-	n, err := db.alone(ctx, text, args...)
+	args := fenceArgs(r.Term, r.Claim, r.Limit, swept, r.View.Age.Microseconds(), floor)
+	n, err := db.alone(ctx, db.engine.Statements.Claim, args...)
 	if err != nil || n > 0 {
 		return int(n), db.explain(err, "claim links of connector "+r.Term.Connector)
 	}

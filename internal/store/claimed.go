@@ -32,7 +32,7 @@ func (db *DB) Claimed(ctx context.Context, connector string, claim alert.ClaimID
 		if err := l.finish(); err != nil {
 			return err
 		}
-		w := forward.Work{Link: l.Link, Age: time.Duration(now-l.createdAt) * time.Microsecond}
+		w := forward.Work{Link: l.Link, Age: time.Duration(now-l.createdAt) * time.Microsecond, Changed: moment(l.changedAt)}
 		if w.Alert, err = a.alert(); err != nil {
 			return err
 		}

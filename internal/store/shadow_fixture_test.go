@@ -87,8 +87,7 @@ func (s *Shadow) open(ctx context.Context, url string, o engine.Options) (*engin
 		pairs.add(text, below.Rows(columns, into, rest))
 		return text
 	}
-	e.Statements.Claim, e.Statements.ClaimNewest = dialect.Statements.Claim, dialect.Statements.ClaimNewest
-	e.Statements.Slice, e.Statements.HasSchema = dialect.Statements.Slice, dialect.Statements.HasSchema
+	e.Statements.Claim, e.Statements.Slice, e.Statements.HasSchema = dialect.Statements.Claim, dialect.Statements.Slice, dialect.Statements.HasSchema
 	e.Run = func(ctx context.Context, tx *sql.Tx, b *engine.Batch, rows [][]any) (int64, error) {
 		s.note(b.Text, 1)
 		return below.Run(ctx, tx, &engine.Batch{Columns: b.Columns, Text: pairs.of(b.Text)}, rows)
@@ -104,7 +103,6 @@ func (s *Shadow) open(ctx context.Context, url string, o engine.Options) (*engin
 func pairsOf(sqlite, dialect *engine.Engine) *pairs {
 	p := &pairs{below: map[string]string{}}
 	p.add(dialect.Statements.Claim, sqlite.Statements.Claim)
-	p.add(dialect.Statements.ClaimNewest, sqlite.Statements.ClaimNewest)
 	p.add(dialect.Statements.HasSchema, sqlite.Statements.HasSchema)
 	here, there := reflect.ValueOf(newTexts(dialect)), reflect.ValueOf(newTexts(sqlite))
 	for i := range here.NumField() {

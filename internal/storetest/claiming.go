@@ -13,7 +13,7 @@ import (
 
 var claiming = map[string]func(*testing.T, Fresh){
 	"claim/oldest first, no more than asked":       claimOrder,
-	"claim/newest first, where that is asked":      claimNewest,
+	"claim/only what was due after a time":         claimAfter,
 	"claim/the payload is read after the claim":    claimPayload,
 	"claim/a deposed term changes nothing":         claimDeposed,
 	"claim/holds":                                  claimHolds,
@@ -55,22 +55,31 @@ func claimOrder(t *testing.T, fresh Fresh) {
 	}
 }
 
-func claimNewest(t *testing.T, fresh Fresh) {
+func claimAfter(t *testing.T, fresh Fresh) {
 	f := setup(t, fresh)
 	term := f.term(tickets, "alpha")
-	ids := f.raise(4, tickets)
-	for i, id := range ids {
-		f.exec("UPDATE link SET due_at = due_at - $2 WHERE alert_id = $1", id, 1_000_000*i) // the last one first
+	early := f.raise(2, tickets)
+	_, works := f.claim(f.db, term, 1)
+	if len(works) != 1 || works[0].Changed.IsZero() {
+		t.Fatalf("claimed %+v", works)
 	}
-	for i, newest := range []bool{true, false, true, true} {
-		claim := alert.NewID()
-		r := forward.ClaimRequest{Term: term, View: alert.TermView{Epoch: term.Epoch}, Claim: claim, Limit: 1, Newest: newest}
-		if n, err := f.db.Claim(t.Context(), r); n != 1 || err != nil {
-			t.Fatalf("claim %d took %d links, error %v", i, n, err)
+	// Both were due when they were made, which was the last change of either.
+	f.exec("UPDATE link SET due_at = $2, changed_at = $2 WHERE alert_id <> $1", works[0].Alert.ID, works[0].Changed.UnixMicro())
+	late := f.raise(1, tickets)[0]
+	r := forward.ClaimRequest{Term: term, View: alert.TermView{Epoch: term.Epoch}, Limit: 10, After: works[0].Changed}
+	for i, want := range [][]alert.ID{{late}, {}, early} {
+		r.Claim = alert.NewID()
+		if i == 2 {
+			r.After = time.Time{}
+			want = slices.DeleteFunc(want, func(id alert.ID) bool { return id == works[0].Alert.ID })
 		}
-		works, err := f.db.Claimed(t.Context(), tickets, claim)
-		if want := ids[[]int{0, 3, 1, 2}[i]]; err != nil || len(works) != 1 || works[0].Alert.ID != want {
-			t.Fatalf("claim %d took %v, not %v, error %v", i, works, want, err)
+		n, err := f.db.Claim(t.Context(), r)
+		if err != nil || n != len(want) {
+			t.Fatalf("claim %d took %d links, error %v, not %v", i, n, err, want)
+		}
+		got, err := f.db.Claimed(t.Context(), tickets, r.Claim)
+		if err != nil || len(got) != len(want) || len(want) > 0 && got[0].Alert.ID != want[0] {
+			t.Fatalf("claim %d took %v, error %v, not %v", i, got, err, want)
 		}
 	}
 }

@@ -127,15 +127,11 @@ func (s *Store) Claim(ctx context.Context, r forward.ClaimRequest) (n int, err e
 		if !s.fenced(r.Term) {
 			return forward.ErrDeposed
 		}
-		all := s.ordered(r.Term.Connector)
-		if r.Newest {
-			slices.Reverse(all)
-		}
-		for _, l := range all {
+		for _, l := range s.ordered(r.Term.Connector) {
 			if n == r.Limit {
 				break
 			}
-			if l.due.After(time.Now()) || !l.Claimable(r.View) {
+			if l.due.After(time.Now()) || !l.due.After(r.After) || !l.Claimable(r.View) {
 				continue
 			}
 			l.Link = l.WithClaim(alert.Claim{ID: r.Claim, Epoch: r.Term.Epoch})
@@ -180,7 +176,7 @@ func (s *Store) Claimed(ctx context.Context, connector string, claim alert.Claim
 }
 
 func (s *Store) work(l *row) forward.Work {
-	w := forward.Work{Link: l.Link, Alert: *s.alerts[l.Alert], Age: time.Since(l.made)}
+	w := forward.Work{Link: l.Link, Alert: *s.alerts[l.Alert], Age: time.Since(l.made), Changed: l.changed}
 	for _, n := range l.notes {
 		if n.Seq > l.NotesDelivered {
 			w.Notes = append(w.Notes, n)

@@ -22,7 +22,7 @@ var claimTexts = []mutation{
 		"  AND connector = $1 AND due_at IS NOT NULL AND claim_id IS NULL AND parked = '' AND skipped = ''\n", "  AND connector = $1\n"}}},
 	{rule: "C1", broken: "a sub-select alone says which rows are claimed (PostgreSQL)", by: "every_link_is_claimed_once", edits: []edit{
 		{postgresDir + "claim.go", "WHERE ctid = ANY (ARRAY(\n\tSELECT ctid FROM link", "WHERE (alert_id, side) IN (\n\tSELECT alert_id, side FROM link"},
-		{postgresDir + "claim.go", " LIMIT $6 FOR UPDATE SKIP LOCKED))", " LIMIT $6)"},
+		{postgresDir + "claim.go", "ORDER BY due_at LIMIT $6 FOR UPDATE SKIP LOCKED))", "ORDER BY due_at LIMIT $6)"},
 		{postgresDir + "claim.go", "  AND connector = $1 AND due_at IS NOT NULL AND claim_id IS NULL AND parked = '' AND skipped = ''\n", "  AND connector = $1\n"}}},
 	{rule: "C1", broken: "a claim waits for a contender that is frozen (PostgreSQL)", by: "a_frozen_contender", edits: []edit{{postgresDir + "claim.go",
 		"FOR UPDATE SKIP LOCKED", "FOR UPDATE"}}},
@@ -31,7 +31,7 @@ var claimTexts = []mutation{
 	{rule: "C4", broken: "a deposed term may expire claims (SQL)", edits: []edit{{storeDir + "claim.go",
 		"|| CAST(claim_id AS text) || '%')\n  AND ` + fence", "|| CAST(claim_id AS text) || '%')\n  AND (' ' <> $3 || $4)`"}}},
 	{rule: "C4", broken: "holds of other terms are not waited for (SQL)", edits: []edit{{sqliteDir + "claim.go",
-		"hold_until <= $8 OR hold_epoch <> $2 AND $7 = 1)\n\t`", "hold_until <= $8 OR hold_epoch <> $2 AND $7 >= 0)\n\t`"}, {sqliteDir + "claim.go",
+		"hold_until <= $8 OR hold_epoch <> $2 AND $7 = 1)\n\tORDER BY", "hold_until <= $8 OR hold_epoch <> $2 AND $7 >= 0)\n\tORDER BY"}, {sqliteDir + "claim.go",
 		"hold_until <= $8 OR hold_epoch <> $2 AND $7 = 1)\n  AND EXISTS", "hold_until <= $8 OR hold_epoch <> $2 AND $7 >= 0)\n  AND EXISTS"}}},
 	{rule: "C5", broken: "an outcome is recorded whichever claim the link carries (SQL)", edits: []edit{{storeDir + "record.go",
 		"AND link.claim_id IS NOT DISTINCT FROM input.claim AND link.evidence = ''", "AND link.evidence = ''"}}},

@@ -126,8 +126,6 @@ type Statements struct {
 	// connector, epoch, boot, identity, claim id, limit, 1 if the term has swept,
 	// age of the term in microseconds, and a time before which nothing is due.
 	Claim string
-	// ClaimNewest is Claim with the newest due first, which Claim comes to last.
-	ClaimNewest string
 	// HasSchema answers true when goose's table of versions exists.
 	HasSchema string
 	// Slice ends a query that answers at most n rows of an order ("" = any), after

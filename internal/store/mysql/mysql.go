@@ -153,7 +153,7 @@ func theEngine(where string, f flavour, db *sql.DB) *engine.Engine {
 		Gate:     func(context.Context) (func(), error) { return func() {}, nil },
 		Nudged:   true,
 		Statements: engine.Statements{
-			Claim: claim, ClaimNewest: claimNewest, ForUpdate: "FOR UPDATE",
+			Claim: claim, ForUpdate: "FOR UPDATE",
 			HasSchema: hasSchema,
 			// Whoever reads a table keeps it from this until its transaction ends.
 			Quiet: "SET lock_wait_timeout = 2; LOCK TABLES management_group WRITE, lease WRITE; UNLOCK TABLES",

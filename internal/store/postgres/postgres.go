@@ -261,7 +261,7 @@ func answers(where string, db *sql.DB) *engine.Engine {
 		Each:      each,
 		Gate:      func(context.Context) (func(), error) { return func() {}, nil },
 		Statements: engine.Statements{
-			Claim: claimText, ClaimNewest: claimNewestText, ForUpdate: "FOR UPDATE",
+			Claim: claimText, ForUpdate: "FOR UPDATE",
 			HasSchema: "SELECT to_regclass('goose_db_version') IS NOT NULL",
 			// Whoever reads a table keeps it from this until its transaction ends.
 			Quiet: "SET LOCAL lock_timeout = '2s'; LOCK TABLE management_group, lease IN ACCESS EXCLUSIVE MODE",

@@ -128,9 +128,8 @@ func answers(opened file, write, read *sql.DB) *engine.Engine {
 			return gate.enter(ctx)
 		},
 		Statements: engine.Statements{
-			Claim:       claimText,
-			ClaimNewest: claimNewestText,
-			HasSchema:   "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'goose_db_version')",
+			Claim:     claimText,
+			HasSchema: "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'goose_db_version')",
 		},
 		Durable: func(ctx context.Context) ([]string, error) { return durable(ctx, write) },
 		Close:   func() error { return errors.Join(read.Close(), write.Close()) },

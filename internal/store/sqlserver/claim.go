@@ -11,19 +11,12 @@ const due = `link.connector = $1 AND link.due_at >= $9 AND link.due_at <= (SELEC
 // claim a claim is the condition on the very rows updated, as a sub-select with
 // TOP alone gave rows to two sessions. The lease row is read, never locked.
 // READCOMMITTEDLOCK lets rows be skipped under READ_COMMITTED_SNAPSHOT too.
-const (
-	claimText       = claimDue + `ORDER BY link.due_at` + claimFound
-	claimNewestText = claimDue + `ORDER BY link.due_at DESC` + claimFound
-)
-
-const claimDue = `UPDATE link SET claim_id = $5, claim_epoch = $2, due_at = NULL
+const claimText = `UPDATE link SET claim_id = $5, claim_epoch = $2, due_at = NULL
 FROM link
 JOIN (SELECT TOP ($6) link.alert_id, link.connector, link.side
 	FROM link WITH (READCOMMITTEDLOCK, UPDLOCK, READPAST)
 	WHERE ` + due + `
-	`
-
-const claimFound = `) AS found
+	ORDER BY link.due_at) AS found
   ON found.alert_id = link.alert_id AND found.connector = link.connector AND found.side = link.side
 WHERE ` + due + ` AND link.parked = N'' AND link.skipped = N''
   AND (link.stage <> N'settled' OR link.delivered < link.wanted OR link.notes_delivered < link.notes_wanted)

@@ -9,7 +9,7 @@ func Texts() map[string]string {
 		"needs": needs, "wishes": workWishes, "coordination's wishes": coordinationWishes, "json": jsonText, "encrypted": encryptedText,
 		"cloud": cloudText, "lock migrations": migrationLock, "take a lock": takeLock, "await a lock": awaitLock,
 		"held": heldLock, "take": takeText, "release": releaseText, "doubt some": doubtStepText, "doubt": doubtText,
-		"look": lookText, "durable": durableText, "replicas": replicasText, "claim": claimText, "claim newest": claimNewestText,
+		"look": lookText, "durable": durableText, "replicas": replicasText, "claim": claimText,
 		"version": versionText, "sessions": sessionsText, "privilege": privilegeText, "sizes": sizesText, "counts": countsText,
 	}
 	for versions, name := range map[bool]string{true: " by versions", false: " as it lies"} {

@@ -128,7 +128,7 @@ func Dialect() *engine.Engine {
 		Nudged:   true,
 		Reserved: reserved,
 		Statements: engine.Statements{
-			Claim: claimText, ClaimNewest: claimNewestText, Slice: slice,
+			Claim: claimText, Slice: slice,
 			HasSchema: "SELECT CASE WHEN OBJECT_ID(N'goose_db_version') IS NULL THEN 0 ELSE 1 END",
 		},
 	}
