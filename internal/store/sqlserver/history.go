@@ -152,6 +152,9 @@ func (h historian) prepare(ctx context.Context) error {
 		if err == nil {
 			now, err = h.seen(ctx)
 		}
+		if err == nil && now == unseen {
+			err = h.unnamed(nil)
+		}
 	}
 	if err != nil {
 		return err
@@ -187,6 +190,11 @@ func (h historian) explain(err error) error {
 	if !refused(err) {
 		return err
 	}
+	return h.unnamed(err)
+}
+
+// unnamed refuses a login that sees no name.
+func (h historian) unnamed(err error) error {
 	return fault.Wrap(fault.Refused, err, "the login may not see what names the history of the database "+h.where+", nor name it otherwise").
 		WithNext("give it the role db_owner in this database, or GRANT VIEW ANY DATABASE to it: without a name, lost commits after a restore would go unnoticed")
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"tieline/internal/fault"
 	"tieline/internal/store"
 	"tieline/internal/storetest"
@@ -224,6 +226,32 @@ func opened(t *testing.T, url string) *store.DB {
 		}
 	})
 	return db
+}
+
+// TestViewThatFails: what fails to name the history is defined anew, and a login
+// for which it fails all the same is refused.
+func TestViewThatFails(t *testing.T) {
+	server := tds.Play(t, givenPostgres(t))
+	postgres := storetest.FreshPostgres(t)
+	url := server.URL(postgres)
+	db := opened(t, url)
+	raw, err := pgx.Connect(t.Context(), postgres)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close(context.Background())
+	if _, err := raw.Exec(t.Context(), "CREATE OR REPLACE VIEW history AS SELECT ((1 / (random() * 0)::int)::text) COLLATE \"C\" AS identity"); err != nil {
+		t.Fatal(err)
+	}
+	join(t, db, "alpha")
+	if g, err := db.ReadGroup(t.Context()); err != nil || !strings.HasPrefix(g.Identity, "mssql-played-made-") {
+		t.Errorf("the history is named %q: %v", g.Identity, err)
+	}
+	server.Refuse(`COALESCE\(\[identity\], N''\) FROM history$`, 229)
+	err = db.Join(t.Context(), store.Join{Server: "beta", Boot: "b", Promised: time.Minute, HighAvailability: true})
+	if fault.KindOf(err) != fault.Refused || !strings.Contains(fault.Message(err), "names the history") {
+		t.Errorf("join: %v", err)
+	}
 }
 
 // TestLoginThatMayNotNameTheHistory is refused when its server joins.
