@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"tieline/internal/service/availability"
 )
@@ -66,9 +67,10 @@ type stripBar struct {
 }
 
 type stripLabel struct {
-	X, Y   float64
-	Text   string
-	Anchor string
+	X, Y    float64
+	Text    string
+	Anchor  string
+	Planned bool // it is of a gap that was
 }
 
 type stripTick struct {
@@ -201,30 +203,32 @@ func (d drawing) gaps() []stripBar {
 	return bars
 }
 
-// labels stand beside the gaps where there is room.
+// labels stand beside the gaps where there is room: with the reason, or else with
+// the length alone.
 func (d drawing) labels(y float64) []stripLabel {
 	var labels []stripLabel
-	free := d.names
+	free := d.names // where the gap before ends, with its label
 	for i, g := range d.h.Gaps {
 		from, w := d.bar(g.From, g.To)
 		to, next := from+w, d.width
 		if i+1 < len(d.h.Gaps) {
 			next = d.x(d.h.Gaps[i+1].From)
 		}
-		text := gapLength(g) + ", " + string(g.Reason)
-		width := float64(len(text)) * d.letter
-		switch {
-		case g.Planned && g.Most() < time.Second: // a mark is enough
-			free = max(free, to)
-		case to+labelMargin/2+width < next-labelMargin:
-			labels = append(labels, stripLabel{to + labelMargin/2, y, text, "start"})
-			free = to + labelMargin/2 + width
-		case from-labelMargin/2-width > free+labelMargin:
-			labels = append(labels, stripLabel{from - labelMargin/2, y, text, "end"})
-			free = to
-		default:
-			free = max(free, to)
+		label := stripLabel{Y: y, Planned: g.Planned}
+		for _, label.Text = range []string{gapLength(g) + ", " + gapReason(g), gapLength(g)} {
+			width := float64(utf8.RuneCountInString(label.Text)) * d.letter
+			if to+labelMargin/2+width < next-labelMargin {
+				label.X, label.Anchor = to+labelMargin/2, "start"
+				to = label.X + width
+			} else if from-labelMargin/2-width > free+labelMargin {
+				label.X, label.Anchor = from-labelMargin/2, "end"
+			}
+			if label.Anchor != "" {
+				labels = append(labels, label)
+				break
+			}
 		}
+		free = max(free, to)
 	}
 	return labels
 }
@@ -237,7 +241,11 @@ func (d drawing) ticks(w window) []stripTick {
 	var ticks []stripTick
 	for t := d.h.Since.UTC().Truncate(step).Add(step); t.Before(d.h.Until); t = t.Add(step) {
 		if x := d.x(t); x < d.width-40 && x > d.names+10 {
-			ticks = append(ticks, stripTick{x, t.Format(w.form)})
+			form := w.form
+			if t.Truncate(24 * time.Hour).Equal(t) {
+				form = "2 Jan" // a day begins
+			}
+			ticks = append(ticks, stripTick{x, t.Format(form)})
 		}
 	}
 	return ticks
