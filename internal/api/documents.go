@@ -200,8 +200,14 @@ func rollBack(ctx context.Context, s *documents.Service, in *rollbackInput) (*ve
 	}
 	who, _ := access.From(ctx)
 	saved, err := s.Rollback(ctx, who, in.Connector, in.VersionPath.Version, current)
+	if fault.KindOf(err) == fault.Conflict {
+		// Where If-Match is right it is refused for another reason: reading again would show the same.
+		if live, readErr := s.Version(ctx, in.Connector, 0); readErr == nil && live.Version != current {
+			err = Stale(err)
+		}
+	}
 	if err != nil {
-		return nil, Stale(err)
+		return nil, err
 	}
 	access.Remark(ctx, "back to version %d, as version %d", in.VersionPath.Version, saved.Version)
 	return &versionOutput{ETag(saved.Version), Version(saved)}, nil

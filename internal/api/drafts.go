@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -53,7 +55,50 @@ type SetValue struct {
 // DraftMatch is embedded in the input of an operation that changes a draft.
 type DraftMatch struct {
 	ConnectorPath
-	IfMatch string `header:"If-Match" doc:"The ETag of the draft as it was read" example:"\"v7.r3\""`
+	IfMatch string `header:"If-Match" doc:"The ETag of the draft as it was read; where a draft is changed, also * for any" example:"\"v7.r3\""`
+}
+
+// decided is seen where a draft is changed: with "*", it is what is there. The
+// error is 412 where another version was applied since. (Another revision of the
+// draft is told with both texts, by the service.)
+func (m DraftMatch) decided(ctx context.Context, s *documents.Service) (documents.Seen, error) {
+	var seen documents.Seen
+	var err error
+	if !m.any() {
+		if seen, err = m.seen(); err != nil {
+			return seen, err
+		}
+	}
+	state, err := s.Open(ctx, m.Connector)
+	switch now := state.Seen(); {
+	case m.any():
+		return now, err
+	case err != nil && fault.KindOf(err) != fault.NotFound:
+		return seen, err
+	case err == nil && seen.Revision > 0 && seen.Revision == now.Revision && seen.Version != now.Version:
+		return seen, Stale(fault.New(fault.Conflict, fmt.Sprintf("%s applied version %d of connector %s meanwhile", state.Live.Who, now.Version, m.Connector)))
+	}
+	return seen, nil
+}
+
+func (m DraftMatch) any() bool { return strings.TrimSpace(m.IfMatch) == "*" }
+
+// unlessRight makes a conflict into 412 where If-Match is not right, or no more.
+// Where it is, the change is refused for another reason: 412 would have the client
+// read the same again, and repeat it for ever.
+func (m DraftMatch) unlessRight(ctx context.Context, s *documents.Service, err error) error {
+	kind := fault.KindOf(err)
+	if kind != fault.Conflict && kind != fault.NotFound || m.any() {
+		return err
+	}
+	now, readErr := s.Open(ctx, m.Connector)
+	switch {
+	case readErr == nil && now.Seen().ETag() == m.IfMatch:
+		return err
+	case readErr == nil && kind == fault.NotFound: // it names what is not kept, or never was
+		return Stale(fault.New(fault.Conflict, "the draft of connector "+m.Connector+" is another by now"))
+	}
+	return Stale(err)
 }
 
 // seen is what If-Match names; the error is 428 where it is missing.
@@ -100,10 +145,10 @@ func showDraft(s documents.State) *draftOutput {
 	return &draftOutput{s.Seen().ETag(), d}
 }
 
-// saved answers an edit; a conflict is 412.
-func saved(state documents.State, err error) (*draftOutput, error) {
+// saved answers an edit.
+func (m DraftMatch) saved(ctx context.Context, s *documents.Service, state documents.State, err error) (*draftOutput, error) {
 	if err != nil {
-		return nil, Stale(err)
+		return nil, m.unlessRight(ctx, s, err)
 	}
 	return showDraft(state), nil
 }
@@ -155,18 +200,19 @@ func registerDraftSaves(a *API, s *documents.Service) {
 		Summary: "Save a text as the draft", Description: "A text may be wrong: the answer lists its problems.",
 		Errors: draftErrors, MaxBodyBytes: draftBody,
 	}, access.Operate, func(ctx context.Context, in *textInput) (*draftOutput, error) {
-		seen, err := in.seen()
+		seen, err := in.decided(ctx, s)
 		if err != nil {
 			return nil, err
 		}
 		who, _ := access.From(ctx)
-		return saved(s.Save(ctx, who.Name, in.Connector, seen, in.Body.Text))
+		state, err := s.Save(ctx, who.Name, in.Connector, seen, in.Body.Text)
+		return in.saved(ctx, s, state, err)
 	})
 	Register(a, huma.Operation{
 		OperationID: "edit-draft", Method: http.MethodPatch, Path: "/connectors/{connector}/draft", Tags: documentTags,
 		Summary: "Change values of the document, as a draft", Errors: draftErrors, MaxBodyBytes: draftBody,
 	}, access.Operate, func(ctx context.Context, in *editsInput) (*draftOutput, error) {
-		seen, err := in.seen()
+		seen, err := in.decided(ctx, s)
 		if err != nil {
 			return nil, err
 		}
@@ -175,7 +221,8 @@ func registerDraftSaves(a *API, s *documents.Service) {
 			return nil, err
 		}
 		who, _ := access.From(ctx)
-		return saved(s.Edit(ctx, who.Name, in.Connector, seen, changes...))
+		state, err := s.Edit(ctx, who.Name, in.Connector, seen, changes...)
+		return in.saved(ctx, s, state, err)
 	})
 }
 
@@ -215,7 +262,7 @@ func registerConflicts(a *API, s *documents.Service) {
 	Register(a, huma.Operation{
 		OperationID: "compare-draft", Method: http.MethodPost, Path: "/connectors/{connector}/draft/compare", Tags: documentTags,
 		Summary:     "After a 412: show both changes and merge them",
-		Description: "If-Match is the ETag that the text was made from. Nothing is stored.", Errors: draftErrors, MaxBodyBytes: draftBody,
+		Description: "If-Match is the ETag that the text was made from, and not *. Nothing is stored.", Errors: draftErrors, MaxBodyBytes: draftBody,
 	}, access.Operate, func(ctx context.Context, in *textInput) (*struct{ Body Comparison }, error) {
 		seen, err := in.seen()
 		if err != nil {
@@ -231,14 +278,15 @@ func registerConflicts(a *API, s *documents.Service) {
 	Register(a, huma.Operation{
 		OperationID: "resolve-draft", Method: http.MethodPost, Path: "/connectors/{connector}/draft/resolve", Tags: documentTags,
 		Summary:     "Save what was decided of a conflict, on top of the current version",
-		Description: "If-Match is the etag that compare-draft answered.", Errors: draftErrors, MaxBodyBytes: draftBody,
+		Description: "If-Match is the etag that compare-draft answered, and not *.", Errors: draftErrors, MaxBodyBytes: draftBody,
 	}, access.Operate, func(ctx context.Context, in *textInput) (*draftOutput, error) {
 		seen, err := in.seen()
 		if err != nil {
 			return nil, err
 		}
 		who, _ := access.From(ctx)
-		return saved(s.Resolve(ctx, who.Name, in.Connector, seen, in.Body.Text))
+		state, err := s.Resolve(ctx, who.Name, in.Connector, seen, in.Body.Text)
+		return in.saved(ctx, s, state, err)
 	})
 }
 
@@ -247,26 +295,26 @@ func registerDraftEnds(a *API, s *documents.Service) {
 		OperationID: "discard-draft", Method: http.MethodDelete, Path: "/connectors/{connector}/draft", Tags: documentTags,
 		Summary: "Discard the draft", Errors: draftErrors,
 	}, access.Operate, func(ctx context.Context, in *DraftMatch) (*nothing, error) {
-		seen, err := in.seen()
+		seen, err := in.decided(ctx, s)
 		if err != nil {
 			return nil, err
 		}
 		who, _ := access.From(ctx)
-		return nil, Stale(s.Discard(ctx, who.Name, in.Connector, seen.Revision))
+		return nil, in.unlessRight(ctx, s, s.Discard(ctx, who.Name, in.Connector, seen.Revision))
 	})
 	Register(a, huma.Operation{
 		OperationID: "apply-draft", Method: http.MethodPost, Path: "/connectors/{connector}/draft/apply", Tags: documentTags,
 		Summary: "Make the draft the current version", Errors: draftErrors,
 		Description: "Every server applies it within moments. Where it changes endpoints, credentials or settings of remote or sources, administer is needed.",
 	}, access.Operate, func(ctx context.Context, in *applyInput) (*versionOutput, error) {
-		seen, err := in.seen()
+		seen, err := in.decided(ctx, s)
 		if err != nil {
 			return nil, err
 		}
 		who, _ := access.From(ctx)
 		applied, err := s.Apply(ctx, who, in.Connector, seen.Revision, in.Body.Comment)
 		if err != nil {
-			return nil, Stale(err)
+			return nil, in.unlessRight(ctx, s, err)
 		}
 		access.Remark(ctx, "version %d of connector %s", applied.Version, applied.Connector)
 		return &versionOutput{ETag(applied.Version), Version(applied)}, nil

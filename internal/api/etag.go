@@ -72,7 +72,7 @@ func (m MayMatch) Tag() (string, error) {
 func quoted(tag string) string { return `"` + tag + `"` }
 
 // Stale makes the fault.Conflict of a change whose If-Match is no longer right
-// into 412; other errors pass.
+// into 412; other errors pass. It is for operations that know no other conflict.
 func Stale(err error) error {
 	if err == nil || fault.KindOf(err) != fault.Conflict {
 		return err

@@ -111,8 +111,11 @@ func nameProblem(name string) string {
 }
 
 // Discard ends a draft without applying it. Its error is fault.Conflict when the
-// draft is not at the revision that somebody saw.
+// draft is not at the revision that somebody saw, or there was none (0).
 func (s *Service) Discard(ctx context.Context, who, name string, revision int64) error {
+	if revision == 0 {
+		return fault.New(fault.Conflict, "connector "+name+" has no draft").WithNext("There is nothing to discard.")
+	}
 	return s.store.DiscardDraft(ctx, name, revision, who)
 }
 
