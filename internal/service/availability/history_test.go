@@ -89,7 +89,7 @@ func TestTrace(t *testing.T) {
 			"", 0, "ams1 0-50; gap 50..50.5-60 own restart open"},
 		"nothing was noted": {[]store.AvailabilityEvent{first, took(9, "ams1", "ams1", ha.ReasonRestart)}, "ams1", 0,
 			"ams1 0-9; ams1 9-60 open; gap 9-9 own restart unknown"},
-		"notes change none":  {[]store.AvailabilityEvent{first, {At: at(5), To: "fra1", Reason: "make active"}, {At: at(6), To: "fra1", Reason: "moved up"}}, "ams1", 0, "ams1 0-60 open"},
+		"notes change none":  {[]store.AvailabilityEvent{first, {At: at(5), To: "fra1", Reason: "make active"}, {At: at(6), To: "fra1", Reason: "moved up"}, {At: at(7), To: "fra1", Reason: WishWithdrawn}}, "ams1", 0, "ams1 0-60 open"},
 		"history changed":    {[]store.AvailabilityEvent{first, took(10, "ams1", "", ha.ReasonIdentity), took(11, "", "ams1", ha.ReasonReleased)}, "ams1", 0, "ams1 0-10; ams1 11-60 open; gap 10-11 database changed"},
 		"outside the window": {[]store.AvailabilityEvent{first, took(10, "ams1", "", ha.ReasonWish), took(10.5, "", "fra1", ha.ReasonReleased)}, "fra1", 30, "fra1 30-60 open earlier"},
 	} {
