@@ -3,7 +3,6 @@ package documents
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"tieline/internal/access"
@@ -63,8 +62,8 @@ type Service struct {
 	store Store
 	kinds Kinds
 
-	mu         sync.Mutex
-	generation int64 // of all; 0 = not read yet
+	turn       chan struct{} // holds who reads or writes what follows: a mutex that one can stop waiting for
+	generation int64         // of all; 0 = not read yet
 	all        map[string]parsed
 }
 
@@ -82,7 +81,7 @@ func New(db Store, kinds Kinds) *Service {
 	if kinds.Beside == nil {
 		kinds.Beside = intake.CheckSources
 	}
-	return &Service{store: db, kinds: kinds}
+	return &Service{store: db, kinds: kinds, turn: make(chan struct{}, 1)}
 }
 
 // Kinds returns the kinds of remote systems and of sources.
@@ -95,8 +94,12 @@ func (s *Service) others(ctx context.Context, except string) ([]*connector.Docum
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err() // the one before waits for a database that says nothing
+	}
 	if s.all == nil || s.generation != group.Generation {
 		if err := s.readAll(ctx); err != nil {
 			return nil, err
