@@ -48,7 +48,7 @@ func (c *Console) Start(ctx context.Context) error {
 		return err
 	}
 	c.away = console.New(console.Config{
-		Services: console.Services{Overview: overview.New(nil)}, Log: c.app.log, Version: Version(), Database: c.app.cfg.DatabaseText(),
+		Services: console.Services{Overview: overview.New(nil)}, Log: c.app.log, Version: Version(), Database: c.app.cfg.DatabasePlace(),
 	})
 	c.serve(c.awayHandler())
 	handler := func(w http.ResponseWriter, r *http.Request) { (*c.handler.Load()).ServeHTTP(w, r) }
@@ -98,7 +98,7 @@ func (c *Console) awayHandler() http.Handler {
 }
 
 func (c *Console) noDatabase() error {
-	err := fault.New(fault.Unavailable, "the database "+c.app.cfg.DatabaseText()+" does not answer").
+	err := fault.New(fault.Unavailable, "the database "+c.app.cfg.DatabasePlace()+" does not answer").
 		WithNext("Try again in some seconds: the console goes on by itself when it does.")
 	err.After = 2 * time.Second
 	return err

@@ -115,6 +115,19 @@ func (c Config) DatabaseText() string {
 	return u.Redacted()
 }
 
+// DatabasePlace names the database for people who have not signed in: which engine,
+// where and which, without a user or any other setting.
+func (c Config) DatabasePlace() string {
+	if c.Embedded() {
+		return "sqlite"
+	}
+	u, err := url.Parse(c.Database.URL.Reveal())
+	if err != nil {
+		return "[unreadable database URL]"
+	}
+	return u.Scheme + "://" + u.Host + u.Path
+}
+
 // MigrateAtStart reports whether an older schema is brought up to date at start.
 func (c Config) MigrateAtStart() bool { return c.Embedded() || c.Database.Migrate }
 

@@ -116,6 +116,9 @@ func TestDatabasePasswordIsNeverPrinted(t *testing.T) {
 		if !strings.Contains(c.DatabaseText(), "db/tl") {
 			t.Errorf("DatabaseText = %q does not name the database", c.DatabaseText())
 		}
+		if place := c.DatabasePlace(); place != "postgres://db/tl" {
+			t.Errorf("who has not signed in is told %q", place)
+		}
 	}
 }
 
