@@ -52,13 +52,24 @@ func (p *tab) violationsInThemes() map[string][]violation {
 }
 
 // violations asks axe-core about the page as it is: by WCAG 2.2 A and AA and its
-// own good practices.
-func (p *tab) violations() []violation {
+// own good practices. A page that loads itself again while it is asked is asked
+// again.
+func (p *tab) violations() (found []violation) {
 	p.t.Helper()
-	if evaluate[string](p, "typeof axe") == "undefined" {
-		evaluate[chromedp.Void](p, axe)
-	}
 	const rules = `["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]`
-	return evaluate[[]violation](p, `axe.run(document, {runOnly: `+rules+`, resultTypes: ["violations"]}).then(r => r.violations)`,
-		chromedp.EvalAwaitPromise)
+	var err error
+	if !p.eventually(func() bool {
+		var loaded string
+		if loaded, err = tryEvaluate[string](p, "typeof axe"); err == nil && loaded == "undefined" {
+			_, err = tryEvaluate[chromedp.Void](p, axe)
+		}
+		if err == nil {
+			found, err = tryEvaluate[[]violation](p, `axe.run(document, {runOnly: `+rules+`, resultTypes: ["violations"]}).then(r => r.violations)`,
+				chromedp.EvalAwaitPromise)
+		}
+		return err == nil
+	}) {
+		p.t.Fatalf("axe-core: %v; the page shows:\n%s", err, p.shows())
+	}
+	return found
 }

@@ -78,7 +78,7 @@ func TestParkedDeskShowsBoth(t *testing.T) {
 func TestListsKeepUp(t *testing.T) {
 	t.Parallel()
 	onEach(t, one, func(t *testing.T, s *site) {
-		ids := deskSite(t, s, quotaHome, diskFull)
+		deskSite(t, s, quotaHome, diskFull)
 		list, tab, desk := s.signIn(t, viewer), s.signIn(t, viewer), s.signIn(t, operator)
 		list.open("/alerts?severity=critical")
 		tab.open("/connectors/desk/alerts")
@@ -105,18 +105,18 @@ func TestListsKeepUp(t *testing.T) {
 			t.Errorf("the desk has %q, want %q", left, want)
 		}
 		// A tick is of the link as it was, whatever the list shows of it since.
-		s.desk.refuse("quota of /home", http.StatusBadRequest, "another cause")
-		if _, err := s.Run(t.Context(), "alert", "retry", ids["quota-home"]); err != nil {
+		worse := quotaHome
+		worse.Summary = "quota of /home is used up by far"
+		if err := s.raise("desk", worse); err != nil {
 			t.Fatal(err)
 		}
-		desk.sees("another cause")
+		desk.sees(worse.Summary)
 		desk.submit("Retry ticked")
 		desk.sees("has changed since: it is parked: refused: ", "Look at it, and ask again if that is still right.", "no permission in queue Alerts")
 		if kept := evaluate[string](desk, `document.querySelectorAll("input[name=link]:checked").length + document.querySelector("main input[name=reason]").value`); kept != "0half a reas" {
 			t.Errorf("ticked and typed are %q", kept)
 		}
 		desk.open("/parked")
-		s.desk.accept("quota of /home")
 		s.desk.accept("quota")
 		if _, err := s.Run(t.Context(), "alert", "retry", "--all-parked"); err != nil {
 			t.Fatal(err)
