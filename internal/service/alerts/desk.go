@@ -179,7 +179,7 @@ func (s *Service) connectors(ctx context.Context, id alert.ID) ([]string, error)
 // filter finds, no tag is demanded: a link that was parked after somebody looked is
 // only sent again like the others, and what is refused again comes back.
 func (s *Service) RetryParked(ctx context.Context, r DeskRequest) (int, error) {
-	if err := chosen(r); err != nil {
+	if err := s.chosen(ctx, r); err != nil {
 		return 0, err
 	}
 	n, work, err := s.store.RetryParked(ctx, r)
@@ -196,7 +196,7 @@ func (s *Service) RetryParked(ctx context.Context, r DeskRequest) (int, error) {
 // up is not sent any more, so whoever calls for a person demands the tags, of all
 // that a filter finds as of single links.
 func (s *Service) GiveUp(ctx context.Context, r DeskRequest, reason string) (int, error) {
-	if err := chosen(r); err != nil {
+	if err := s.chosen(ctx, r); err != nil {
 		return 0, err
 	}
 	reason = strings.TrimSpace(reason)
@@ -211,11 +211,27 @@ func (s *Service) GiveUp(ctx context.Context, r DeskRequest, reason string) (int
 	return n, err
 }
 
-func chosen(r DeskRequest) error {
-	if (len(r.Links) == 0) == !r.All {
-		return fault.New(fault.Invalid, "name the parked links, or ask for all of a filter, not both")
+// chosen checks that a request says which links it is about.
+func (s *Service) chosen(ctx context.Context, r DeskRequest) error {
+	switch {
+	case len(r.Links) == 0 && !r.All:
+		return fault.New(fault.Invalid, "no parked link is named").WithNext("Name those that are meant, or ask for all that a filter finds.")
+	case len(r.Links) > 0 && r.All:
+		return fault.New(fault.Invalid, "parked links are named, and all of a filter asked for").WithNext("Ask for the one or the other.")
 	}
-	return nil
+	return s.filters(ctx, r.Connector)
+}
+
+// filters checks that the connector of a filter is there; "" = there is none in it.
+func (s *Service) filters(ctx context.Context, connector string) error {
+	if connector == "" {
+		return nil
+	}
+	docs, err := s.store.DocumentsOf(ctx, []string{connector})
+	if err == nil && len(docs) == 0 {
+		err = fault.New(fault.NotFound, fmt.Sprintf("there is no connector %q", connector)).WithNext("The overview lists those there are.")
+	}
+	return err
 }
 
 // TakeUp makes what was given up due again. seen is the link's tag that it was
