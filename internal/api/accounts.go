@@ -134,6 +134,7 @@ func registerAccounts(a *API, s *access.Service) {
 		return answerAccount(changed, Stale(err))
 	})
 	registerAccountEnds(a, s, tags)
+	registerOwn(a, s, tags)
 }
 
 func registerAccountEnds(a *API, s *access.Service, tags []string) {

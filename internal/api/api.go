@@ -37,6 +37,8 @@ type Services struct {
 type Options struct {
 	Version string       // of the program
 	Log     *slog.Logger // nil = none
+	// Origin says where a password comes from, for the throttle; nil = it is not known.
+	Origin func(r *http.Request, account string) access.Origin
 }
 
 // API collects operations. Only New makes one.
@@ -45,6 +47,7 @@ type API struct {
 	log    *slog.Logger
 	routes []guard.Route
 	adding guard.Route // what Register is told of the next route
+	origin func(r *http.Request, account string) access.Origin
 }
 
 // New returns the routes of all operations, and of the documents about them.
@@ -72,7 +75,10 @@ func newAPI(o Options) *API {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &API{log: o.Log}
+	if o.Origin == nil {
+		o.Origin = func(*http.Request, string) access.Origin { return access.Origin{} }
+	}
+	a := &API{log: o.Log, origin: o.Origin}
 	c := huma.DefaultConfig("Tieline", o.Version)
 	// Its own documents are served by routes of ours, and its pages load scripts
 	// from other hosts.

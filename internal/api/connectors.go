@@ -119,6 +119,7 @@ func registerConnectors(a *API, o *overview.Service, s *availability.Service) {
 	})
 	registerOrder(a, s)
 	registerSettings(a, o, s)
+	registerActiveHistory(a, o, s)
 }
 
 type settingsOutput struct {

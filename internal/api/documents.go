@@ -73,6 +73,7 @@ func registerDocuments(a *API, s *documents.Service) {
 	registerDraftEnds(a, s)
 	registerTries(a, s)
 	registerProbe(a, s)
+	registerSources(a, s)
 }
 
 var documentTags = []string{"documents"}

@@ -29,6 +29,7 @@ var openToAll = []string{
 var ownMatters = []string{
 	"POST /theme", "POST /sign-out", "POST /settings/password", "POST /settings/password/sign-out",
 	"POST /servers/refresh", "POST /connectors/{connector}/refresh", "POST /api/v1/refresh",
+	"POST /api/v1/me/password", "DELETE /api/v1/me/sessions",
 }
 
 // wall is the console and API of a database, and the accounts that try them.

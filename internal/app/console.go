@@ -65,7 +65,7 @@ func newWeb(db *store.DB, group store.GroupInfo, cfg config.Config, server strin
 	w.guard.Page = w.console.Fail
 	w.routes = append(w.console.Routes(), api.New(api.Services{
 		Overview: s.overview, Availability: s.availability, Access: s.access, Alerts: s.alerts, Documents: s.documents,
-	}, api.Options{Version: Version(), Log: log})...)
+	}, api.Options{Version: Version(), Log: log, Origin: w.guard.From})...)
 	return w
 }
 

@@ -19,6 +19,7 @@ import (
 var withoutETag = []string{
 	"add-account", "create-token", "create-connector", // new; a name in use is refused
 	"end-sessions", "revoke-token", // of a token nothing changes
+	"change-own-password", "end-own-sessions", // of whoever asks; the first names the present password
 	"remove-server", "refresh", // of servers, who change by themselves
 	"retry-alert", "retry-parked", "give-parked-up", // of links, likewise; each may say what it was decided on
 	"probe-remote", // changes nothing

@@ -15,7 +15,7 @@ type sourcesPage struct {
 	Sources      []sourceRow
 	Count        documents.Count
 	Kinds        []string
-	Token        *newToken // made just now; shown this once
+	Token        *documents.SourceToken // made just now; shown this once
 	Subscription field
 }
 
@@ -24,11 +24,6 @@ type sourceRow struct {
 	Index    int
 	Path     string // "sources[0]"
 	Settings field
-}
-
-// newToken is a token that was made for a source.
-type newToken struct {
-	Source, Token, Ref, Variable string
 }
 
 func (c *Console) sourcesTab(w http.ResponseWriter, r *http.Request) {
@@ -40,7 +35,7 @@ func (c *Console) sourcesTab(w http.ResponseWriter, r *http.Request) {
 	c.showSources(w, r, p, nil)
 }
 
-func (c *Console) showSources(w http.ResponseWriter, r *http.Request, p documentPage, token *newToken) {
+func (c *Console) showSources(w http.ResponseWriter, r *http.Request, p documentPage, token *documents.SourceToken) {
 	data := sourcesPage{documentPage: p, Token: token}
 	_, data.Kinds = c.Services.Documents.Kinds()
 	sources, err := c.Services.Documents.Sources(r.Context(), p.State)
@@ -153,16 +148,11 @@ func (c *Console) makeToken(w http.ResponseWriter, r *http.Request) {
 		c.undone(w, r, back, fault.New(fault.NotFound, "there is no such source").WithNext("Load the page again; the list may have changed."))
 		return
 	}
-	source := state.Doc.Sources[i]
-	token := &newToken{Source: source.Name, Token: documents.NewToken(), Ref: string(source.Token), Variable: documents.TokenName(source.Name)}
-	if token.Ref == "" {
-		token.Ref = "env:" + token.Variable
-		set, _ := documents.Set(edit.At("sources").Item(i).Key("token").String(), token.Ref)
-		if state, err = c.Services.Documents.Edit(r.Context(), who(r), state.Connector, state.Seen(), set); err != nil {
-			c.notSaved(w, r, back, err)
-			return
-		}
+	token, state, err := c.Services.Documents.MakeToken(r.Context(), who(r), state, i)
+	if err != nil {
+		c.notSaved(w, r, back, err)
+		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	c.showSources(w, r, c.documentOf(w, r, state, "sources"), token)
+	c.showSources(w, r, c.documentOf(w, r, state, "sources"), &token)
 }

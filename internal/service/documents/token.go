@@ -1,14 +1,45 @@
 package documents
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"strings"
+
+	"tieline/internal/connector/edit"
 )
 
-// NewToken makes a token for a source: 256 random bits. It is not stored; the
+// SourceToken is a token that was made for a source. It is stored nowhere; the
 // document names where the servers find it.
-func NewToken() string {
+type SourceToken struct {
+	Source    string
+	Text      string // what the source presents
+	Reference string // what the document says: "env:AM_WEB_TOKEN"
+	Variable  string // the environment variable by which it is usually named
+}
+
+// MakeToken makes a token for the source at place i of a state's document. Where
+// the document refers to none yet, the draft does from then on; its error is then
+// that of Edit. It returns the state after it.
+func (s *Service) MakeToken(ctx context.Context, who string, state State, i int) (SourceToken, State, error) {
+	source := state.Doc.Sources[i]
+	token := SourceToken{Source: source.Name, Text: newToken(), Reference: string(source.Token), Variable: TokenName(source.Name)}
+	if token.Reference != "" {
+		return token, state, nil
+	}
+	token.Reference = "env:" + token.Variable
+	set, err := Set(edit.At("sources").Item(i).Key("token").String(), token.Reference)
+	if err == nil {
+		state, err = s.Edit(ctx, who, state.Connector, state.Seen(), set)
+	}
+	if err != nil {
+		return SourceToken{}, State{}, err
+	}
+	return token, state, nil
+}
+
+// newToken is 256 random bits.
+func newToken() string {
 	b := make([]byte, 32)
 	_, _ = rand.Read(b) // never fails
 	return base64.RawURLEncoding.EncodeToString(b)
