@@ -14,6 +14,7 @@ import (
 
 	"tieline/internal/access"
 	"tieline/internal/console"
+	"tieline/test/cluster"
 )
 
 // shown is one address to look at for every page of the route table.
@@ -236,6 +237,7 @@ func TestScreenshots(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := galleryFor(t, "sqlite")
+	g.failOver(t)
 	stranger, person := newTab(t, g.Servers[0].URL), g.signIn(t, admin)
 	pages := g.pages(t)
 	for _, page := range pages {
@@ -253,6 +255,23 @@ func TestScreenshots(t *testing.T) {
 		}
 	}
 	t.Logf("%d pages drawn into %s", len(pages), *screenshots)
+}
+
+// failOver gives the history a gap: the Active of desk dies, and comes back.
+func (g *gallery) failOver(t *testing.T) {
+	t.Helper()
+	first := g.Active(t.Context(), "desk")
+	first.Kill()
+	_, err := g.WaitActive(t.Context(), "desk", func(s *cluster.Server) bool { return s != first })
+	if err == nil {
+		err = first.Start()
+	}
+	if err == nil {
+		err = first.WaitReady(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // look sets the window up for a drawing.
