@@ -124,6 +124,8 @@ type copying struct {
 	name       string // of the group, without a mark
 	out        Copied
 	finishing  bool // the new database may be in service
+	// left are the names that the old group may have, as this copy found or left it.
+	left []string
 }
 
 // groupRow is management_group's row.
@@ -143,7 +145,7 @@ func (c *copying) run(ctx context.Context) (err error) {
 	if c.group, err = c.old.groupRow(ctx); err != nil { // another Copy may have changed it
 		return err
 	}
-	c.name = unmarked(c.group.name)
+	c.name, c.left = unmarked(c.group.name), []string{c.group.name}
 	target, err := c.fresh.groupRow(ctx)
 	if err != nil {
 		return err
@@ -157,7 +159,7 @@ func (c *copying) run(ctx context.Context) (err error) {
 	}
 	if target.id == c.group.id && target.name == c.name && strings.HasSuffix(c.group.name, markMoving) {
 		c.out.Already = true
-		return c.old.rename(ctx, c.name+markMoved)
+		return c.mark(ctx, markMoved)
 	}
 	if strings.HasSuffix(c.group.name, markEnding) && target.id != c.group.id {
 		return fault.New(fault.Refused, fmt.Sprintf("%s was copied from %s to another database, which may be in service", called(c.name), c.old.Where())).
@@ -179,7 +181,7 @@ func (c *copying) run(ctx context.Context) (err error) {
 	if err != nil {
 		return c.fail(ctx, err)
 	}
-	return c.old.rename(ctx, c.name+markMoved)
+	return c.mark(ctx, markMoved)
 }
 
 // prepare makes sure that the new database is empty, or has what an interrupted
@@ -203,11 +205,11 @@ func (c *copying) prepare(ctx context.Context, target groupRow) error {
 	// What is there is an interrupted copy's, or tells who prepared a schema that no
 	// server ever joined. The audit that goes on is the group's, which is copied.
 	for _, t := range tables {
-		if err := c.fresh.empty(ctx, t.name); err != nil {
+		if err := c.fresh.empty(ctx, target.name, t.name); err != nil {
 			return err
 		}
 	}
-	return c.fresh.writeGroup(ctx, groupRow{c.group.id, c.name + markCopy, c.group.nudgeKey, c.group.generation, c.group.created})
+	return c.fresh.writeGroup(ctx, target.name, groupRow{c.group.id, c.name + markCopy, c.group.nudgeKey, c.group.generation, c.group.created})
 }
 
 func (db *DB) hasRows(ctx context.Context, table, which string) (bool, error) {
@@ -216,20 +218,21 @@ func (db *DB) hasRows(ctx context.Context, table, which string) (bool, error) {
 	return n > 0, db.explain(err, "look into table "+table+" of "+db.Where())
 }
 
-func (db *DB) empty(ctx context.Context, table string) error {
-	_, err := db.alone(ctx, "DELETE FROM "+table)
+func (db *DB) empty(ctx context.Context, group, table string) error {
+	err := db.whileCalled(ctx, []string{group}, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM "+table)
+		return err
+	})
 	return db.explain(err, "empty table "+table+" of "+db.Where())
 }
 
-func (db *DB) writeGroup(ctx context.Context, g groupRow) error {
-	_, err := db.alone(ctx, "UPDATE management_group SET id = $1, name = $2, nudge_key = $3, generation = $4, created_at = $5",
-		g.id, g.name, g.nudgeKey, g.generation, g.created)
+func (db *DB) writeGroup(ctx context.Context, called string, g groupRow) error {
+	err := db.whileCalled(ctx, []string{called}, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE management_group SET id = $1, name = $2, nudge_key = $3, generation = $4, created_at = $5",
+			g.id, g.name, g.nudgeKey, g.generation, g.created)
+		return err
+	})
 	return db.explain(err, "write the management group of "+db.Where())
-}
-
-func (db *DB) rename(ctx context.Context, name string) error {
-	_, err := db.alone(ctx, "UPDATE management_group SET name = $1", name)
-	return db.explain(err, "mark the management group of "+db.Where())
 }
 
 // withdraw takes the old database out of service: no server may live, nothing is
@@ -237,11 +240,9 @@ func (db *DB) rename(ctx context.Context, name string) error {
 // come back is good for anything. When it returns, nothing is under way that was
 // begun before.
 func (c *copying) withdraw(ctx context.Context) error {
-	err := c.old.transact(ctx, func(tx *sql.Tx) error {
-		var name string // locked: nobody joins meanwhile
-		if err := tx.QueryRowContext(ctx, c.old.statements.lockGroup).Scan(&name); err != nil {
-			return err
-		}
+	found := c.left
+	c.left = append(c.left, c.name+markMoving)
+	err := c.old.whileCalled(ctx, found, func(tx *sql.Tx) error { // nobody joins meanwhile
 		if err := c.old.nobodyLives(ctx, tx); err != nil {
 			return err
 		}

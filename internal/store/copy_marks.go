@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tieline/internal/fault"
@@ -74,4 +76,41 @@ func (db *DB) notInService(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	return errAgain
+}
+
+// errOvertaken is the cause where another copy went on.
+var errOvertaken = errors.New("this copy's process stood still, and lost its lock")
+
+// whileCalled carries a step of a copy out while the group is called as this copy
+// found or left it; its row is locked. A copy whose process stood still loses the lock
+// that keeps others away, and another may have ended the move meanwhile: what this one
+// would still do is refused with fault.Conflict.
+func (db *DB) whileCalled(ctx context.Context, names []string, step func(*sql.Tx) error) error {
+	return db.transact(ctx, func(tx *sql.Tx) error {
+		var name string
+		if err := tx.QueryRowContext(ctx, db.statements.lockGroup).Scan(&name); err != nil {
+			return err
+		}
+		if !slices.Contains(names, name) {
+			return fault.Wrap(fault.Conflict, errOvertaken, fmt.Sprintf("another copy of the management group went on meanwhile: in %s it is called %q now", db.Where(), name)).
+				WithNext("nothing more was changed; call tieline db copy again, which says where the group is")
+		}
+		return step(tx)
+	})
+}
+
+// rename marks the group, if it is called as it was found or left.
+func (db *DB) rename(ctx context.Context, from []string, to string) error {
+	err := db.whileCalled(ctx, from, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE management_group SET name = $1", to)
+		return err
+	})
+	return db.explain(err, "mark the management group of "+db.Where())
+}
+
+// mark marks the old group, as long as it is called as this copy left it.
+func (c *copying) mark(ctx context.Context, mark string) error {
+	found := c.left
+	c.left = append(c.left, c.name+mark) // which it may be called, whatever becomes of the answer
+	return c.old.rename(ctx, found, c.name+mark)
 }

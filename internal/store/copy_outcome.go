@@ -26,10 +26,13 @@ func (c *copying) fail(ctx context.Context, err error) error {
 				c.old.Where()+" stays out of service").WithNext("when it answers again, call tieline db copy again with the same two URLs")
 		}
 		if name == c.name {
-			return c.old.rename(ctx, c.name+markMoved)
+			return c.mark(ctx, markMoved)
 		}
 	}
-	back := c.old.rename(ctx, c.name)
+	if errors.Is(err, errOvertaken) {
+		return err // the move is another copy's
+	}
+	back := c.mark(ctx, "")
 	c.out.Back = back == nil
 	return errors.Join(err, back)
 }
@@ -69,13 +72,13 @@ func (c *copying) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.old.rename(ctx, c.name+markEnding); err != nil {
+	if err := c.mark(ctx, markEnding); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, finishTime)
 	defer cancel()
 	c.finishing = true
-	err = c.fresh.transact(ctx, func(tx *sql.Tx) error {
+	err = c.fresh.whileCalled(ctx, []string{c.name + markCopy}, func(tx *sql.Tx) error {
 		for _, step := range []struct {
 			text string
 			args []any

@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,20 +36,20 @@ func TestCopyWhoseLastAnswerWasLost(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer fresh.Close()
-				if err := old.rename(t.Context(), "plant"+markEnding); err != nil {
+				if err := old.rename(t.Context(), []string{""}, "plant"+markEnding); err != nil {
 					t.Fatal(err)
 				}
 				there := "plant" + markCopy
 				if tt.committed {
 					there = "plant"
 				}
-				if err := fresh.rename(t.Context(), there); err != nil {
+				if err := fresh.rename(t.Context(), []string{""}, there); err != nil {
 					t.Fatal(err)
 				}
 				if tt.away {
 					fresh.Close()
 				}
-				c := &copying{old: old, fresh: fresh, name: "plant", finishing: tt.finishing}
+				c := &copying{old: old, fresh: fresh, name: "plant", finishing: tt.finishing, left: []string{"plant" + markEnding}}
 				err = c.fail(t.Context(), lost)
 				if back := tt.old == "plant"; c.out.Back != back {
 					t.Errorf("it says that the old database is in service: %t", c.out.Back)
@@ -64,12 +65,80 @@ func TestCopyWhoseLastAnswerWasLost(t *testing.T) {
 	}
 }
 
+// TestCopyThatStoodStill: one whose process stood still while another copy ended the
+// move changes neither database, whatever it would have done next.
+func TestCopyThatStoodStill(t *testing.T) {
+	onEach(t, func(t *testing.T, url string) {
+		target := freshSQLite(t)
+		ctx := t.Context()
+		prepared, err := Open(ctx, url, Options{Migrate: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer prepared.Close()
+		if err := prepared.rename(ctx, []string{""}, "plant"); err != nil {
+			t.Fatal(err)
+		}
+		fresh, err := Open(ctx, target, Options{Migrate: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer fresh.Close()
+		group, err := prepared.groupRow(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unmarkedTarget, err := fresh.groupRow(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Copy(ctx, url, target, CopyOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		before, err := fresh.digest(ctx, tableNamed("audit"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		still := func() *copying {
+			return &copying{old: prepared, fresh: fresh, group: group, name: "plant", left: []string{"plant", "plant" + markMoving},
+				o: CopyOptions{Progress: func(string, int64, bool) {}}}
+		}
+		lost := errors.New("the connection was ended")
+		for step, f := range map[string]func(c *copying) error{
+			"prepare":             func(c *copying) error { return c.prepare(ctx, unmarkedTarget) },
+			"empty":               func(c *copying) error { return c.fresh.empty(ctx, "plant"+markCopy, "audit") },
+			"take out of service": func(c *copying) error { return c.withdraw(ctx) },
+			"put into service":    func(c *copying) error { return c.finish(ctx) },
+			"put back":            func(c *copying) error { return c.fail(ctx, lost) },
+			"give up":             func(c *copying) error { return c.fail(ctx, errors.Join(lost, errOvertaken)) },
+		} {
+			if err := f(still()); err == nil {
+				t.Errorf("%s: no error", step)
+			}
+		}
+		after, err := fresh.digest(ctx, tableNamed("audit"))
+		if err != nil || !after.equal(before) {
+			t.Errorf("the audit of the database in service was changed (%v)", err)
+		}
+		if g, err := prepared.groupRow(ctx); err != nil || g.name != "plant"+markMoved {
+			t.Errorf("the old group is called %q (%v)", g.name, err)
+		}
+		if g, err := fresh.groupRow(ctx); err != nil || g.name != "plant" {
+			t.Errorf("the new group is called %q (%v)", g.name, err)
+		}
+	})
+}
+
+func tableNamed(name string) copied {
+	return tables[slices.IndexFunc(tables, func(t copied) bool { return t.name == name })]
+}
+
 // TestCopyWaitsForATransactionThatIsUnderWay: what the new database is asked
 // after its answer was lost is answered when nothing can change it any more.
 func TestCopyWaitsForATransactionThatIsUnderWay(t *testing.T) {
 	for _, url := range map[string]string{"postgres": freshPostgres(t), "mariadb": freshMariaDB(t)} {
 		db := open(t, url)
-		if err := db.rename(t.Context(), "plant"+markCopy); err != nil {
+		if err := db.rename(t.Context(), []string{""}, "plant"+markCopy); err != nil {
 			t.Fatal(err)
 		}
 		tx, err := db.engine.Write.BeginTx(t.Context(), nil)
