@@ -83,7 +83,7 @@ func draftToApplied(t *testing.T, s *site) {
 	p.accessible()
 	p.submit("another ticket 1")
 	p.misses("disk of db1 is full")
-	p.press("another ticket 20")
+	p.press("another ticket certificate")
 	p.sees("warning medium", "1 to 1 of 1")
 	p.submit("Show all")
 	p.fill("Why, for the history", "warnings are medium")
@@ -240,7 +240,7 @@ func sourcesTab(t *testing.T, s *site) {
 	p.open("/connectors/shop/sources")
 	p.sees("Matches 3 of the newest 3 stored alerts", "Last alert")
 	p.press("How to point the source here")
-	p.sees("curl " + s.Servers[0].URL + "/v1/sources/shop")
+	p.sees("curl http://", s.Servers[0].URL+"/v1/sources/shop", s.Servers[1].URL+"/v1/sources/shop") // in communication order: either may have joined first
 	p.fill("Expression", `severity == "critical"`)
 	p.sees("Matches 1 of the newest 3 stored alerts")
 	p.fill("Expression", `severity ==`)
