@@ -25,11 +25,9 @@ var unasked = map[string]string{
 	"Receive":        "compares the term",
 	"Record":         "is of a claim, whose outcome the copy has in doubt",
 	"Leave":          "is of a process, whose row a copy gives up",
-	"withdraw":       "is the copy",
-	"quiet":          "is the copy",
-	"carry":          "is the copy",
-	"settledName":    "is the copy",
-	"finish":         "is the copy",
+	"whileCalled":    "is the copy, and compares the group's name",
+	"quiet":          "is the copy, and changes nothing",
+	"settledName":    "is the copy, and changes nothing",
 }
 
 // TestWhoWritesUnasked: whatever is added and is not fenced calls write.
