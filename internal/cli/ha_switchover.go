@@ -55,7 +55,7 @@ func (c *command) switchover(ctx context.Context, db *store.DB, connector, to st
 		c.say("The switchover of %s was asked for.", connector)
 		return c.printActive(connector, before)
 	}
-	return c.awaitSwitchover(ctx, db, connector, before.Epoch, timeout)
+	return c.awaitSwitchover(ctx, db, connector, to, before.Epoch, timeout)
 }
 
 // isActive reports whether a server is Active and its process not known dead: the
@@ -76,8 +76,9 @@ func (c *command) printActive(connector string, l ha.Lease) error {
 }
 
 // awaitSwitchover watches the lease until what was asked for was followed, or was
-// withdrawn because the server that it named went Offline.
-func (c *command) awaitSwitchover(ctx context.Context, db *store.DB, connector string, epoch int64, timeout time.Duration) error {
+// withdrawn because the server that it named went Offline. to is the server that
+// was named, "" = any.
+func (c *command) awaitSwitchover(ctx context.Context, db *store.DB, connector, to string, epoch int64, timeout time.Duration) error {
 	var wished string // as last seen
 	begun := time.Now()
 	for time.Since(begun) < timeout {
@@ -90,6 +91,9 @@ func (c *command) awaitSwitchover(ctx context.Context, db *store.DB, connector s
 		case lease.Wish != "":
 			wished = lease.Wish
 		case lease.Epoch > epoch && lease.Server != "":
+			if to != "" && lease.Server != to {
+				return another(connector, to, lease)
+			}
 			c.say("%s is Active for %s, epoch %d.", lease.Server, connector, lease.Epoch)
 			return c.printActive(connector, lease)
 		case lease.Epoch == epoch && lease.Server != "":
@@ -114,4 +118,11 @@ func (c *command) awaitSwitchover(ctx context.Context, db *store.DB, connector s
 func withdrawn(connector, active string) error {
 	return fault.New(fault.Unavailable, fmt.Sprintf("the switchover of connector %s was withdrawn: the server that was to be Active went Offline before; %s holds the lease as before", connector, active)).
 		WithNext(`"tieline status" shows which servers can be Active.`)
+}
+
+// another says that the connector was taken, and not by the server that was named.
+func another(connector, to string, l ha.Lease) error {
+	return fault.New(fault.Conflict, fmt.Sprintf("%s was asked to be Active for connector %s, and %s is, epoch %d", to, connector, l.Server, l.Epoch)).
+		WithNext(`"tieline ha history ` + connector + `" shows what happened in between, "tieline status" whether ` + to +
+			` can be Active; when it can, ask again: tieline ha switchover ` + connector + " --to " + to)
 }
