@@ -122,6 +122,7 @@ type copying struct {
 	o          CopyOptions
 	group      groupRow
 	name       string // of the group, without a mark
+	whose      string // this copy's marks
 	out        Copied
 	finishing  bool // the new database may be in service
 	// left are the names that the old group may have, as this copy found or left it.
@@ -145,7 +146,7 @@ func (c *copying) run(ctx context.Context) (err error) {
 	if c.group, err = c.old.groupRow(ctx); err != nil { // another Copy may have changed it
 		return err
 	}
-	c.name, c.left = unmarked(c.group.name), []string{c.group.name}
+	c.name, c.whose, c.left = unmarked(c.group.name), newWhose(), []string{c.group.name}
 	target, err := c.fresh.groupRow(ctx)
 	if err != nil {
 		return err
@@ -202,14 +203,20 @@ func (c *copying) prepare(ctx context.Context, target groupRow) error {
 				WithNext("copy to a new database; nothing was changed")
 		}
 	}
+	// Marked before it is emptied: a copy that was interrupted, and was not, must not
+	// take the empty tables for its own.
+	err := c.fresh.writeGroup(ctx, target.name, groupRow{c.group.id, c.called(markCopy), c.group.nudgeKey, c.group.generation, c.group.created})
+	if err != nil {
+		return err
+	}
 	// What is there is an interrupted copy's, or tells who prepared a schema that no
 	// server ever joined. The audit that goes on is the group's, which is copied.
 	for _, t := range tables {
-		if err := c.fresh.empty(ctx, target.name, t.name); err != nil {
+		if err := c.fresh.empty(ctx, c.called(markCopy), t.name); err != nil {
 			return err
 		}
 	}
-	return c.fresh.writeGroup(ctx, target.name, groupRow{c.group.id, c.name + markCopy, c.group.nudgeKey, c.group.generation, c.group.created})
+	return nil
 }
 
 func (db *DB) hasRows(ctx context.Context, table, which string) (bool, error) {
@@ -240,13 +247,21 @@ func (db *DB) writeGroup(ctx context.Context, called string, g groupRow) error {
 // come back is good for anything. When it returns, nothing is under way that was
 // begun before.
 func (c *copying) withdraw(ctx context.Context) error {
-	found := c.left
-	c.left = append(c.left, c.name+markMoving)
-	err := c.old.whileCalled(ctx, found, func(tx *sql.Tx) error { // nobody joins meanwhile
+	err := c.leave(markMoving, func(found []string) error { return c.old.whileCalled(ctx, found, c.takeOut(ctx)) })
+	if err != nil {
+		return c.old.explain(err, "take "+c.old.Where()+" out of service")
+	}
+	return c.quiet(ctx)
+}
+
+// takeOut is the transaction that takes the old database out of service; nobody joins
+// meanwhile.
+func (c *copying) takeOut(ctx context.Context) func(*sql.Tx) error {
+	return func(tx *sql.Tx) error {
 		if err := c.old.nobodyLives(ctx, tx); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE management_group SET name = $1", c.name+markMoving); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE management_group SET name = $1", c.called(markMoving)); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, heardOfAllText); err != nil {
@@ -257,11 +272,7 @@ func (c *copying) withdraw(ctx context.Context) error {
 		}
 		_, err := tx.ExecContext(ctx, "UPDATE server SET boot = '', presence = ''")
 		return err
-	})
-	if err != nil {
-		return c.old.explain(err, "take "+c.old.Where()+" out of service")
 	}
-	return c.quiet(ctx)
 }
 
 // quiet waits until every transaction of the old database has ended that did not

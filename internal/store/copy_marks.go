@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -23,11 +25,25 @@ const (
 	markEnding = " [copied]" + markMoving
 )
 
-func unmarked(name string) string {
+// whose stands before a mark, and tells which copy made it: one that stood still
+// must not take another's for its own.
+var whose = regexp.MustCompile(` #[0-9a-f]{8}$`)
+
+func newWhose() string { return fmt.Sprintf(" #%08x", rand.Uint32()) }
+
+// splitName parts a group's name from its mark, "" = none.
+func splitName(name string) (group, mark string) {
 	for _, mark := range []string{markEnding, markMoving, markMoved, markCopy} {
-		name = strings.TrimSuffix(name, mark)
+		if group, marked := strings.CutSuffix(name, mark); marked {
+			return whose.ReplaceAllString(group, ""), mark
+		}
 	}
-	return name
+	return name, ""
+}
+
+func unmarked(name string) string {
+	group, _ := splitName(name)
+	return group
 }
 
 // called names a group in a sentence; one that no server ever joined has no name.
@@ -44,8 +60,8 @@ const nextDatabase = "give servers, consoles and commands the new database (--da
 // movedAway refuses everybody where the group's name says that its database is
 // not, or not yet, where the group is.
 func movedAway(name string) error {
-	group := unmarked(name)
-	switch strings.TrimPrefix(name, group) {
+	group, mark := splitName(name)
+	switch mark {
 	case markMoving, markEnding:
 		return fault.New(fault.Refused, called(group)+" is being moved to another database").
 			WithNext("let tieline db copy finish, by calling it again if it was interrupted, and then " + nextDatabase)
@@ -108,9 +124,28 @@ func (db *DB) rename(ctx context.Context, from []string, to string) error {
 	return db.explain(err, "mark the management group of "+db.Where())
 }
 
+// called is the group's name with a mark of this copy's; what is not under way any
+// more is nobody's.
+func (c *copying) called(mark string) string {
+	if mark == "" || mark == markMoved {
+		return c.name + mark
+	}
+	return c.name + c.whose + mark
+}
+
 // mark marks the old group, as long as it is called as this copy left it.
 func (c *copying) mark(ctx context.Context, mark string) error {
+	return c.leave(mark, func(found []string) error { return c.old.rename(ctx, found, c.called(mark)) })
+}
+
+// leave keeps what the old group may be called after a step that marks it: one name
+// where the step is known to have been carried out.
+func (c *copying) leave(mark string, step func(found []string) error) error {
 	found := c.left
-	c.left = append(c.left, c.name+mark) // which it may be called, whatever becomes of the answer
-	return c.old.rename(ctx, found, c.name+mark)
+	c.left = append(slices.Clone(found), c.called(mark))
+	err := step(found)
+	if err == nil {
+		c.left = []string{c.called(mark)}
+	}
+	return err
 }

@@ -78,7 +78,7 @@ func (c *copying) finish(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, finishTime)
 	defer cancel()
 	c.finishing = true
-	err = c.fresh.whileCalled(ctx, []string{c.name + markCopy}, func(tx *sql.Tx) error {
+	err = c.fresh.whileCalled(ctx, []string{c.called(markCopy)}, func(tx *sql.Tx) error {
 		for _, step := range []struct {
 			text string
 			args []any

@@ -129,6 +129,63 @@ func TestCopyThatStoodStill(t *testing.T) {
 	})
 }
 
+// TestCopyBesideOneThatStoodStill: one that stood still finds neither database as it
+// left it once another copy has begun, whatever became of that one.
+func TestCopyBesideOneThatStoodStill(t *testing.T) {
+	onEach(t, func(t *testing.T, url string) {
+		ctx := t.Context()
+		old, err := Open(ctx, url, Options{Migrate: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer old.Close()
+		if err := old.rename(ctx, []string{""}, "plant"); err != nil {
+			t.Fatal(err)
+		}
+		fresh, err := Open(ctx, freshSQLite(t), Options{Migrate: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer fresh.Close()
+		begin := func() *copying {
+			group, err := old.groupRow(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			target, err := fresh.groupRow(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := &copying{old: old, fresh: fresh, group: group, name: "plant", whose: newWhose(), left: []string{group.name}}
+			if err := c.prepare(ctx, target); err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		still := begin()
+		if err := still.withdraw(ctx); err != nil {
+			t.Fatal(err)
+		}
+		begin() // and killed here
+		if err := still.finish(ctx); !errors.Is(err, errOvertaken) {
+			t.Errorf("the first puts tables into service that another emptied: %v", err)
+		}
+		again := begin()
+		if err := again.withdraw(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if err := again.fail(ctx, errors.New("interrupted")); !again.out.Back {
+			t.Fatalf("the old database is not in service: %v", err)
+		}
+		if err := still.mark(ctx, markEnding); !errors.Is(err, errOvertaken) {
+			t.Errorf("a database in service is taken out of it by a copy that stood still: %v", err)
+		}
+		if g, err := old.groupRow(ctx); err != nil || g.name != "plant" {
+			t.Errorf("the old group is called %q (%v)", g.name, err)
+		}
+	})
+}
+
 func tableNamed(name string) copied {
 	return tables[slices.IndexFunc(tables, func(t copied) bool { return t.name == name })]
 }

@@ -46,7 +46,7 @@ func (c *copying) again(ctx context.Context, read []*digest) error {
 				continue
 			}
 			changed = t.name
-			if err := c.fresh.empty(ctx, c.name+markCopy, t.name); err != nil {
+			if err := c.fresh.empty(ctx, c.called(markCopy), t.name); err != nil {
 				return err
 			}
 			if read[i], err = c.table(ctx, t); err != nil {
@@ -96,7 +96,7 @@ func (c *copying) carry(ctx context.Context, t copied) (*digest, error) {
 		if len(rows) == 0 {
 			return nil
 		}
-		err := c.fresh.whileCalled(ctx, []string{c.name + markCopy}, func(tx *sql.Tx) error {
+		err := c.fresh.whileCalled(ctx, []string{c.called(markCopy)}, func(tx *sql.Tx) error {
 			_, err := c.fresh.engine.Run(ctx, tx, batch, rows)
 			return err
 		})
