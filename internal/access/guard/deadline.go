@@ -28,14 +28,19 @@ const (
 	readTime    = 5 * time.Second  // of a route that changes nothing
 	changeTime  = 10 * time.Second // longer: whoever gives up does not know what was done
 	patientTime = 25 * time.Second
+	placeTime   = 5 * time.Second  // to wait for a place, of the times above
 	answerTime  = 10 * time.Second // to send the answer
 	lateTime    = 2 * time.Second  // to write the end of an audit entry when all that is over
 )
 
-// places is how many requests ask the database at once. The others wait: a server
-// takes alerts in and forwards them by the same connections (8 on each engine), and
-// people who reload a page that hangs must not take them all.
-const places = 4
+// So many requests may ask the database at once. The others wait: a server takes
+// alerts in and forwards them by the same connections (8 on each engine), and
+// people who reload a page that hangs must not take them all. The patient ones have
+// places of their own: they hold them long, mostly while something else answers.
+const (
+	places        = 4
+	patientPlaces = 2
+)
 
 // retryLate is when to try again what was given up.
 const retryLate = 2 * time.Second
@@ -68,11 +73,30 @@ func (v *visit) start(r *http.Request) (timed *http.Request, end func(), err err
 	timed, over := v.within(r, v.route.time())
 	// The server's own bound is counted from the request's head, and would cut off the answer that says so.
 	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(v.route.time() + recordTime + answerTime))
-	if v.route.Work != Ordinary {
+	if !v.route.asks() {
 		return timed, over, nil
 	}
-	leave, err := v.guard.places.take(timed.Context())
+	leave, err := v.hold(timed.Context())
 	return timed, func() { leave(); over() }, err
+}
+
+// asks reports whether the route may ask the database. The audit does at least.
+func (r Route) asks() bool { return r.Work != Still || r.Unsafe() || r.Audit }
+
+// hold takes the one place that the visit's handler and its audit need. A visit
+// that has it already takes no second one: those that wait for a second while they
+// hold the first would wait for one another.
+func (v *visit) hold(ctx context.Context) (leave func(), err error) {
+	if v.holds {
+		return func() {}, nil
+	}
+	in := v.guard.places
+	if v.route.Work == Patient {
+		in = v.guard.patient
+	}
+	giveBack, err := in.take(ctx)
+	v.holds = err == nil
+	return func() { giveBack(); v.holds = false }, err
 }
 
 // within is the request with a time.
@@ -100,8 +124,11 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 // gate lets so many through at once as it has room.
 type gate chan struct{}
 
-// take waits for a place until ctx ends. Call leave to give it back.
+// take waits for a place until ctx ends, for placeTime at most. Call leave to give
+// it back, also after an error.
 func (g gate) take(ctx context.Context) (leave func(), err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, placeTime, errLate)
+	defer cancel()
 	select {
 	case g <- struct{}{}:
 		return func() { <-g }, nil

@@ -104,43 +104,158 @@ func TestTheTimeOfAHandler(t *testing.T) {
 	})
 }
 
-// TestPlaces: no more than the places ask the database at once, and whoever waits
-// for something else takes none.
-func TestPlaces(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
-		var now, most int
-		go1 := make(chan struct{})
-		count := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-			mu.Lock()
-			now++
-			most = max(most, now)
-			mu.Unlock()
-			<-go1
-			mu.Lock()
-			now--
-			mu.Unlock()
+// counted is a database that answers nothing until it is let, and counts who asks.
+type counted struct {
+	*memory
+	mu        sync.Mutex
+	now, most int
+	answer    chan struct{}
+}
+
+// ask asks it, and returns when it has answered or ctx ends.
+func (c *counted) ask(ctx context.Context) {
+	c.mu.Lock()
+	c.now++
+	c.most = max(c.most, c.now)
+	c.mu.Unlock()
+	select {
+	case <-c.answer:
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	c.now--
+	c.mu.Unlock()
+}
+
+func (c *counted) Bearer(ctx context.Context, text string) (access.Principal, error) {
+	c.ask(ctx)
+	return c.memory.Bearer(ctx, text)
+}
+
+func (c *counted) Record(ctx context.Context, e access.Entry) error {
+	c.ask(ctx)
+	return c.memory.Record(ctx, e)
+}
+
+func (c *counted) Begin(ctx context.Context, e access.Entry) (access.Entry, error) {
+	c.ask(ctx)
+	return c.memory.Begin(ctx, e)
+}
+
+func (c *counted) End(ctx context.Context, e access.Entry) error {
+	c.ask(ctx)
+	return c.memory.End(ctx, e)
+}
+
+// countedSite is a site over such a database, with a route of each kind of work,
+// read and changed, for everybody and for those who are known, under names like
+// "/patient" and "/api/v1/ordinary".
+func countedSite(t *testing.T) (*site, *counted) {
+	c := &counted{answer: make(chan struct{})}
+	var routes []Route
+	for name, work := range map[string]Work{"ordinary": Ordinary, "patient": Patient, "still": Still} {
+		handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if work != Still {
+				c.ask(r.Context())
+			}
 		})
-		s := newSite(t, Config{}, Route{Pattern: "GET /count", Needs: access.Public, Handler: count},
-			Route{Pattern: "GET /patient", Needs: access.Public, Work: Patient, Handler: count})
+		for _, method := range []string{"GET", "POST"} {
+			routes = append(routes, Route{Pattern: method + " /" + name, Needs: access.Public, Work: work, Handler: handler},
+				Route{Pattern: method + " /api/v1/" + name, Needs: access.Operate, Work: work, Handler: handler})
+		}
+	}
+	s := newSite(t, Config{}, routes...)
+	c.memory = s.memory
+	s.guard.Access = c
+	return s, c
+}
+
+// call sends a request that anybody, or a program with an API token, may send.
+func (s *site) call(method, path string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, nil)
+	if strings.HasPrefix(path, "/api/") {
+		r.Header.Set("Authorization", "Bearer token-of-operator")
+	} else if method == "POST" {
+		form := strings.Repeat("x", 26)
+		r.Header.Set("Cookie", s.guard.cookieName(formCookie)+"="+form)
+		r.Header.Set(FormHeader, form)
+	}
+	rec := httptest.NewRecorder()
+	s.mux.ServeHTTP(rec, r)
+	return rec
+}
+
+// TestPlaces: of each kind of work no more ask the database at once than have
+// places, by its handler, its audit and the look at who asks; and the others are
+// told in time, with when to try again.
+func TestPlaces(t *testing.T) {
+	for path, most := range map[string]int{
+		"GET /ordinary": places, "POST /ordinary": places, "GET /api/v1/ordinary": places, "POST /api/v1/ordinary": places,
+		"GET /patient": patientPlaces, "POST /patient": patientPlaces, "GET /api/v1/patient": places, "POST /api/v1/patient": places,
+		"GET /still": 0, "POST /still": places, "GET /api/v1/still": places, "POST /api/v1/still": places,
+	} {
+		t.Run(path, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, c := countedSite(t)
+				method, at, _ := strings.Cut(path, " ")
+				var all sync.WaitGroup
+				for range 3 * (places + patientPlaces) {
+					all.Go(func() {
+						began := time.Now()
+						rec := s.call(method, at)
+						if rec.Code == http.StatusServiceUnavailable && time.Since(began) > admitTime+placeTime {
+							t.Errorf("told after %s", time.Since(began))
+						}
+						if strings.HasPrefix(at, "/api/") && rec.Code != http.StatusOK && rec.Header().Get("Retry-After") == "" {
+							t.Errorf("answers %d without when to try again: %s", rec.Code, rec.Body)
+						}
+					})
+				}
+				synctest.Wait()
+				if c.now != most {
+					t.Errorf("%d ask at once, not %d", c.now, most)
+				}
+				time.Sleep(placeTime + time.Second) // those without a place have been told
+				close(c.answer)
+				all.Wait()
+				if c.most > places+patientPlaces {
+					t.Errorf("%d ask at once", c.most)
+				}
+				if len(s.guard.places)+len(s.guard.patient) != 0 {
+					t.Error("a place was not given back")
+				}
+			})
+		})
+	}
+}
+
+// TestPlacesOfAll: whatever is asked for together, and whoever is refused beside,
+// the rest of the connections is left to the alerts. All that wait are answered
+// once the database is: nobody holds a place and waits for another.
+func TestPlacesOfAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := countedSite(t)
 		var all sync.WaitGroup
-		ask := func(path string) {
-			all.Go(func() { s.mux.ServeHTTP(httptest.NewRecorder(), s.request("GET", path, browser{})) })
-		}
-		for range 3 * places {
-			ask("/count")
+		for range 2 * places {
+			for _, path := range []string{"ordinary", "patient", "still", "api/v1/ordinary", "api/v1/patient", "api/v1/still"} {
+				all.Go(func() { s.call("GET", "/"+path) })
+				all.Go(func() { s.call("POST", "/"+path) })
+			}
+			all.Go(func() { s.mux.ServeHTTP(httptest.NewRecorder(), s.request("POST", "/operate/it", browser{})) }) // refused
 		}
 		synctest.Wait()
-		if most != places {
-			t.Errorf("%d ask at once, not %d", most, places)
+		if c.now != places+patientPlaces {
+			t.Errorf("%d ask at once, not %d", c.now, places+patientPlaces)
 		}
-		ask("/patient")
-		synctest.Wait()
-		if most != places+1 {
-			t.Error("one who does not wait for the database waits for a place")
-		}
-		close(go1)
+		close(c.answer)
+		began := time.Now()
 		all.Wait()
+		if took := time.Since(began); took != 0 || c.most != places+patientPlaces {
+			t.Errorf("%d asked at once, and it took %s", c.most, took)
+		}
+		if len(s.guard.places)+len(s.guard.patient) != 0 {
+			t.Error("a place was not given back")
+		}
 	})
 }
 

@@ -98,6 +98,7 @@ type Guard struct {
 	damper   damper
 	streams  *streams
 	places   gate
+	patient  gate // of the routes whose work is Patient
 }
 
 // New returns a guard.
@@ -108,7 +109,10 @@ func New(c Config) *Guard {
 	if c.Page == nil {
 		c.Page = plainPage
 	}
-	g := &Guard{Config: c, cross: http.NewCrossOriginProtection(), streams: newStreams(c.Access), places: make(gate, places)}
+	g := &Guard{
+		Config: c, cross: http.NewCrossOriginProtection(), streams: newStreams(c.Access),
+		places: make(gate, places), patient: make(gate, patientPlaces),
+	}
 	if c.URL != nil {
 		// A proxy may give us another Host than the browser's; the address is scheme and host, so it cannot be refused.
 		_ = g.cross.AddTrustedOrigin((&url.URL{Scheme: c.URL.Scheme, Host: c.URL.Host}).String())

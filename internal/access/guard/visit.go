@@ -26,6 +26,7 @@ type visit struct {
 	csrf    string           // the session's; "" = nobody's
 	seed    string           // of forms without a session
 	begun   bool             // the handler may have changed something
+	holds   bool             // a place at the gate, see hold
 }
 
 type visitKey struct{}
@@ -254,7 +255,12 @@ func (v *visit) write(r *http.Request, e access.Entry, store func(context.Contex
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), within)
 	defer cancel()
-	if err := store(ctx, e); err != nil {
+	leave, err := v.hold(ctx) // a visit that was not admitted has none
+	defer leave()
+	if err == nil {
+		err = store(ctx, e)
+	}
+	if err != nil {
 		v.guard.Log.ErrorContext(ctx, "an audit entry was not written",
 			"user", v.who.Name, "action", e.Action, "target", r.URL.Path, "outcome", string(e.Outcome), "err", err)
 	}
