@@ -188,3 +188,21 @@ func TestNewConnectorThroughTheAPI(t *testing.T) {
 		t.Errorf("apply: %d", status)
 	}
 }
+
+// TestSourcesOfADraftThatCannotBeRead: nobody knows which sources it has, which is
+// not to have none.
+func TestSourcesOfADraftThatCannotBeRead(t *testing.T) {
+	url := documentsDesk(t).URL + Prefix + "/connectors/shop"
+	_, live, _ := call(t, http.MethodGet, url+"/draft", "", "")
+	status, draft, answer := call(t, http.MethodPut, url+"/draft", live, `{"text": "name: [shop\n"}`)
+	if status != 200 {
+		t.Fatalf("%d %v", status, answer)
+	}
+	for path, method := range map[string]string{"/sources": http.MethodGet, "/sources/am/token": http.MethodPost} {
+		status, _, answer := call(t, method, url+path, draft, "")
+		detail, _ := answer["detail"].(string)
+		if status != 409 || !strings.Contains(detail, "the draft of connector shop cannot be read: ") || answer["next"] == nil {
+			t.Errorf("%s %s: %d %v", method, path, status, answer)
+		}
+	}
+}

@@ -55,10 +55,13 @@ func registerSources(a *API, s *documents.Service) {
 	Register(a, huma.Operation{
 		OperationID: "get-sources", Method: http.MethodGet, Path: "/connectors/{connector}/sources", Tags: tags,
 		Summary: "Show a connector's sources, with the last alert seen of each", Description: "Those of the draft, where there is one.",
-		Errors: []int{http.StatusNotFound},
+		Errors: []int{http.StatusNotFound, http.StatusConflict},
 	}, access.View, func(ctx context.Context, in *ConnectorPath) (*sourcesOutput, error) {
 		state, err := s.Open(ctx, in.Connector)
 		if err != nil {
+			return nil, err
+		}
+		if err := readable(state); err != nil {
 			return nil, err
 		}
 		all, err := s.Sources(ctx, state)
@@ -93,6 +96,23 @@ func showSource(s documents.SourceState) Source {
 	return shown
 }
 
+// readable returns a fault.Conflict where nobody knows which sources a state has,
+// because its text cannot be parsed: that is not to have none.
+func readable(state documents.State) error {
+	if state.Doc != nil {
+		return nil
+	}
+	what := "document"
+	if state.Draft != nil {
+		what = "draft"
+	}
+	msg := "the " + what + " of connector " + state.Connector + " cannot be read"
+	if len(state.Problems) > 0 {
+		msg += ": " + state.Problems[0].Message
+	}
+	return fault.New(fault.Conflict, msg).WithNext("Mend the draft (save-draft), or discard it (discard-draft).")
+}
+
 func makeToken(ctx context.Context, s *documents.Service, in *makeTokenInput) (*makeTokenOutput, error) {
 	seen, err := in.decided(ctx, s)
 	if err != nil {
@@ -105,10 +125,10 @@ func makeToken(ctx context.Context, s *documents.Service, in *makeTokenInput) (*
 	if state.Seen() != seen {
 		return nil, Stale(fault.New(fault.Conflict, "the draft of "+in.Connector+" was changed in between").WithNext("Read the sources again."))
 	}
-	i := -1
-	if state.Doc != nil {
-		i = slices.IndexFunc(state.Doc.Sources, func(c connector.Source) bool { return c.Name == in.Source })
+	if err := readable(state); err != nil {
+		return nil, err
 	}
+	i := slices.IndexFunc(state.Doc.Sources, func(c connector.Source) bool { return c.Name == in.Source })
 	if i < 0 {
 		return nil, fault.New(fault.NotFound, "connector "+in.Connector+" has no source "+in.Source).WithNext("get-sources has those there are.")
 	}
