@@ -66,7 +66,11 @@ func (v *visit) checkForm(r *http.Request) error {
 		got = r.PostFormValue(FormField)
 	}
 	if want == "" || subtle.ConstantTimeCompare([]byte(got), []byte(want)) != 1 {
-		return fault.New(fault.Forbidden, "the form is not of this session").WithNext("Load the page again and repeat the change.")
+		f := fault.New(fault.Forbidden, "the form is not of this session")
+		if v.route.API() {
+			return f.WithNext("With a session, send the header " + FormHeader + ": the value of the hidden field " + FormField + " of any form of the console. An API token needs none.")
+		}
+		return f.WithNext("Load the page again and repeat the change.")
 	}
 	return nil
 }

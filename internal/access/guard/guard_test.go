@@ -255,7 +255,9 @@ func TestForms(t *testing.T) {
 		}
 	}
 	r := s.request("POST", "/api/v1/operate", browser{cookie: b.cookie})
-	s.do(r, http.StatusForbidden) // a script of ours sends the header
+	if body := s.do(r, http.StatusForbidden); !strings.Contains(body, FormHeader) || !strings.Contains(body, "field "+FormField) {
+		t.Errorf("a script is not told which header it lacks: %s", body)
+	}
 	r = s.request("POST", "/api/v1/operate", browser{cookie: b.cookie})
 	r.Header.Set(FormHeader, b.csrf)
 	s.do(r, 200)
