@@ -97,9 +97,12 @@ func registerAlerts(a *API, s *alerts.Service) {
 	tags := []string{"alerts"}
 	Register(a, huma.Operation{
 		OperationID: "list-alerts", Method: http.MethodGet, Path: "/alerts", Summary: "List alerts with their tickets, the newest first", Tags: tags,
-		Errors: []int{http.StatusBadRequest},
+		Errors: []int{http.StatusBadRequest, http.StatusNotFound},
 	}, access.View, func(ctx context.Context, in *listAlerts) (*Page[Alert], error) {
 		q, err := in.query()
+		if err == nil {
+			err = s.CheckFilter(ctx, in.Connector)
+		}
 		if err != nil {
 			return nil, err
 		}

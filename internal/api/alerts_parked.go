@@ -149,7 +149,7 @@ func registerParked(a *API, s *alerts.Service) {
 	tags := []string{"parked"}
 	Register(a, huma.Operation{
 		OperationID: "list-parked", Method: http.MethodGet, Path: "/parked", Summary: "List parked links, those of the newest alerts first", Tags: tags,
-		Errors: []int{http.StatusBadRequest},
+		Errors: []int{http.StatusBadRequest, http.StatusNotFound},
 	}, access.View, func(ctx context.Context, in *listParked) (*parkedList, error) {
 		return parkedPage(ctx, s, in)
 	})
@@ -186,6 +186,9 @@ func registerParked(a *API, s *alerts.Service) {
 // them: the tag knows nothing of a link that is parked in between, so that none is
 // given up unseen.
 func parkedPage(ctx context.Context, s *alerts.Service, in *listParked) (*parkedList, error) {
+	if err := s.CheckFilter(ctx, in.Connector); err != nil {
+		return nil, err
+	}
 	q := alerts.ParkedQuery{Connector: in.Connector, Text: in.Text, Limit: in.Limit + 1}
 	set, err := s.ParkedSet(ctx, q)
 	if err != nil {

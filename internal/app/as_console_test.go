@@ -178,6 +178,10 @@ func TestParkedRequestsSayWhatIsWrong(t *testing.T) {
 	w := newWall(t)
 	operator := w.token(access.Operator)
 	w.is(w.ask(operator, "GET", "/parked?connector=desk", "", ""), 200, `"items":[]`)
+	w.is(w.ask(operator, "GET", "/alerts?connector=desk", "", ""), 200, `"items":[]`)
+	for _, list := range []string{"/parked", "/alerts"} {
+		w.is(w.ask(operator, "GET", list+"?connector=nosuch", "", ""), 404, "there is no connector")
+	}
 	w.is(w.ask(operator, "POST", "/parked/retry", "", `{}`), 400, "no parked link is named")
 	w.is(w.ask(operator, "POST", "/parked/retry", "", `{"all":true,"connector":"nosuch"}`), 404, "nosuch")
 	w.is(w.ask(operator, "POST", "/parked/give-up", "*", `{"all":true,"connector":"nosuch","reason":"noise"}`), 404, "nosuch")

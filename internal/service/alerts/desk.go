@@ -219,11 +219,13 @@ func (s *Service) chosen(ctx context.Context, r DeskRequest) error {
 	case len(r.Links) > 0 && r.All:
 		return fault.New(fault.Invalid, "parked links are named, and all of a filter asked for").WithNext("Ask for the one or the other.")
 	}
-	return s.filters(ctx, r.Connector)
+	return s.CheckFilter(ctx, r.Connector)
 }
 
-// filters checks that the connector of a filter is there; "" = there is none in it.
-func (s *Service) filters(ctx context.Context, connector string) error {
+// CheckFilter checks that the connector of a filter is there; "" = there is none in
+// it. The error is fault.NotFound where it is not: whoever mistypes a name must not
+// read that all is well with it.
+func (s *Service) CheckFilter(ctx context.Context, connector string) error {
 	if connector == "" {
 		return nil
 	}
