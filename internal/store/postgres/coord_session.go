@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -85,7 +86,6 @@ func (s *session) Beat(ctx context.Context, b ha.Beat) (ha.Group, error) {
 	if err := s.owner.places.watch.left(s.conn.PgConn()); err != nil {
 		return ha.Group{}, wrap("heartbeat", err)
 	}
-	s.owner.places.lookAround(s.conn.PgConn())
 	in := coord.NewInput(b)
 	in.Backend, in.Lock = s.backend, s.lock
 	r, err := s.reading(ctx, beatQuery, in.JSON())
@@ -105,13 +105,28 @@ func (s *session) Beat(ctx context.Context, b ha.Beat) (ha.Group, error) {
 }
 
 func (s *session) Read(ctx context.Context) (ha.Group, error) {
+	if err := s.owner.places.watch.left(s.conn.PgConn()); err != nil {
+		return ha.Group{}, wrap("read the group", err)
+	}
 	r, err := s.reading(ctx, GroupQuery)
 	return r.Group, wrap("read the group", err)
 }
 
+// row runs a statement that answers one row. What is odd about it is noted.
+func (s *session) row(ctx context.Context, into []any, query string, args ...any) error {
+	begun := time.Now()
+	err := s.conn.row(ctx, into, query, args...)
+	failed := err
+	if errors.Is(err, pgx.ErrNoRows) { // an answer
+		failed = nil
+	}
+	s.owner.places.watch.took(time.Since(begun), failed)
+	return err
+}
+
 func (s *session) reading(ctx context.Context, query string, args ...any) (coord.Reading, error) {
 	var text string
-	if err := s.conn.row(ctx, []any{&text}, query, args...); err != nil {
+	if err := s.row(ctx, []any{&text}, query, args...); err != nil {
 		return coord.Reading{}, err
 	}
 	return coord.Decode([]byte(text))
@@ -141,7 +156,7 @@ func (s *session) Release(ctx context.Context, r ha.Release) error {
 func (s *session) Doubt(ctx context.Context, connector string, epoch int64, newIdentity string) error {
 	from := uuid.Nil.String()
 	for done := doubtStep; done == doubtStep; {
-		err := s.conn.row(ctx, []any{&done, &from}, doubtStepQuery,
+		err := s.row(ctx, []any{&done, &from}, doubtStepQuery,
 			connector, epoch, newIdentity, int64(ha.EpochJump), doubtStep, from)
 		if err != nil {
 			return wrap("doubt", err)
@@ -154,7 +169,7 @@ func (s *session) Doubt(ctx context.Context, connector string, epoch int64, newI
 // swap runs a compare-and-swap on a lease and returns the epoch and the wish it left.
 func (s *session) swap(ctx context.Context, query string, args ...any) (epoch int64, wish string, err error) {
 	var notified string
-	err = s.conn.row(ctx, []any{&epoch, &wish, &notified}, query, args...)
+	err = s.row(ctx, []any{&epoch, &wish, &notified}, query, args...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ha.ErrLost
 	}

@@ -43,7 +43,7 @@ func (i inspector) hosts(ctx context.Context) (found, todo string, err error) {
 			todo = cmp.Or(todo, "what "+p.name(a.At)+" is cannot be seen: "+cmp.Or(next, "look at it"))
 		case a.Got.readOnly != "":
 			text = takesNoWrites(a.Got.readOnly).Cause
-		case p.name(a.At) == p.watch.inUse():
+		case p.name(a.At) == p.watch.inUse().host:
 			mine, text = a.Got, "is in use"
 		}
 		if a.Err == nil && a.Got.timeline > 0 {

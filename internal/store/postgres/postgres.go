@@ -185,7 +185,7 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 	bare := lent(c, given.RuntimeParams)
 	probing, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	w := &watch{log: o.Log}
+	w := &watch{log: o.Log, suspect: make(chan struct{}, 1)}
 	way, err := findWay(probing, placesOf(bare).sharing(w))
 	if err != nil {
 		return nil, unreachable(err, where)
@@ -215,8 +215,9 @@ func Open(ctx context.Context, url string, o engine.Options) (*engine.Engine, er
 	}
 	e.Coordination, e.GroupQuery = coordinator, GroupQuery
 	e.Inspect = inspector{db, coordinator}.inspect()
+	stop := coordinator.places.keepLooking()
 	e.Close = func() error {
-		w.close()
+		stop()
 		return db.Close()
 	}
 	return e, nil

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tieline/internal/fault"
@@ -89,6 +90,7 @@ func TestTheOldPrimaryIsNotFollowed(t *testing.T) {
 		fault.Unavailable || !strings.Contains(fault.Message(err), promoted.name+": takes no writes (it is a hot standby)") {
 		t.Errorf("of hosts that are all standbys: %v", err)
 	}
+	begun := listens(t, running)
 	promoted.run("promote")
 	for _, order := range [][]string{{old.name, promoted.name}, {promoted.name, old.name}} {
 		fresh, log := opened(t, among(order...))
@@ -103,7 +105,7 @@ func TestTheOldPrimaryIsNotFollowed(t *testing.T) {
 			t.Errorf("the check finds %q, %q: %v", found, todo, err)
 		}
 	}
-	leaves(t, running, promoted)
+	leaves(t, running, begun, promoted)
 	promoted.run("stop")
 	_, err := uses(t, running)
 	if cause, next := running.Why(err); !strings.Contains(cause, old.name+" is an old primary") || !strings.Contains(next, "fence "+old.name) ||
@@ -116,28 +118,90 @@ func TestTheOldPrimaryIsNotFollowed(t *testing.T) {
 	}
 }
 
-// leaves waits until a process that has been on the old primary all along looked
-// around, as with a heartbeat, and left it.
-func leaves(t *testing.T, running *engine.Engine, promoted *instance) {
+// listens hears wake-ups as a process does, and tells each time that it begins to.
+func listens(t *testing.T, running *engine.Engine) <-chan struct{} {
 	t.Helper()
-	c := running.Coordination.(*Coordinator)
-	conn, err := c.places.connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	ctx, cancel := context.WithCancel(t.Context())
+	begun, ended := make(chan struct{}, 100), make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = running.Coordination.(*Coordinator).Listen(ctx, func(string) {}, func() { begun <- struct{}{} })
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	begins(t, begun)
+	return begun
+}
+
+func begins(t *testing.T, begun <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-begun:
+	case <-time.After(time.Minute):
+		t.Fatal("nobody listens within a minute")
 	}
-	defer closeConn(conn)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for c.places.watch.left(conn.PgConn()) == nil && ctx.Err() == nil {
-		c.places.watch.mu.Lock()
-		c.places.watch.asked = time.Time{}
-		c.places.watch.mu.Unlock()
-		c.places.lookAround(conn.PgConn())
-		c.places.watch.ends.Wait()
-	}
+}
+
+// leaves waits until a process that has been on the old primary all along, and asks
+// nothing of it, has looked around and left it: it listens on another host, which
+// has a server beat at once.
+func leaves(t *testing.T, running *engine.Engine, begun <-chan struct{}, promoted *instance) {
+	t.Helper()
+	begins(t, begun)
 	if port, err := uses(t, running); port != promoted.name {
 		t.Errorf("it goes on with %s: %v", port, err)
 	}
+}
+
+// TestAnOddStatementHasTheOthersAsked: a session that is slow or breaks may be with
+// a primary that was away. An answer that there is nothing is no such thing.
+func TestAnOddStatementHasTheOthersAsked(t *testing.T) {
+	one := newInstance(t)
+	one.run("start")
+	config, err := Config(among(one.name, one.wanted))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := NewCoordinator(config, nil, slog.New(slog.DiscardHandler))
+	c.places.watch.suspect = make(chan struct{}, 1)
+	conn, err := c.connect(t.Context(), c.places, "tieline test", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &session{owner: c, conn: conn}
+	defer s.Close()
+	for _, odd := range []struct {
+		query string
+		asks  int
+	}{
+		{"SELECT 1", 0}, {"SELECT 1 WHERE false", 0}, {"SELECT 1/0", 1}, {"SELECT 1 FROM pg_sleep(1.1)", 1},
+	} {
+		_ = s.row(t.Context(), []any{nil}, odd.query)
+		if got := len(c.places.watch.suspect); got != odd.asks {
+			t.Errorf("%s: asked %d times, want %d", odd.query, got, odd.asks)
+		}
+		for len(c.places.watch.suspect) > 0 {
+			<-c.places.watch.suspect
+		}
+	}
+}
+
+// TestLookingEnds: what looks around ends with its database, and one host has none.
+func TestLookingEnds(t *testing.T) {
+	config, err := Config(among("127.0.0.1:1", "127.0.0.1:2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) { // it fails when anything goes on
+		p := placesOf(config)
+		stop := p.keepLooking()
+		time.Sleep(time.Minute)
+		stop()
+		p.each = p.each[:1]
+		p.keepLooking()
+	})
 }
 
 // TestStandings: what is told of two hosts, by what they are.

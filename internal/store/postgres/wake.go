@@ -63,8 +63,13 @@ func (c *Coordinator) listen(ctx context.Context, heard func(topic string), list
 	listening()
 	for {
 		quiet, cancel := context.WithTimeout(ctx, listenCheck)
+		stay := context.AfterFunc(c.quiet.watch.moving(), cancel) // work that waits is on another host then
+		if c.quiet.watch.left(conn.PgConn()) != nil {
+			cancel() // it was met in between
+		}
 		n, err := conn.WaitForNotification(quiet)
 		expired := quiet.Err() != nil && ctx.Err() == nil
+		stay()
 		cancel()
 		switch {
 		case err == nil:

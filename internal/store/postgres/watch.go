@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,24 +17,27 @@ import (
 const (
 	// askWithin bounds the asking of the other hosts, all of them together.
 	askWithin = time.Second
-	// askEvery is how often a server asks them while it runs, at most.
-	askEvery = 10 * time.Second
+	// askEvery is how long a process waits between askings, on the average.
+	askEvery = 2 * time.Second
+	// slow is how long a statement of a coordination session takes that gives rise
+	// to ask at once.
+	slow = time.Second
 )
 
 // watch keeps a process from an old primary: one that was replaced while it could
 // not be reached, and takes writes again, or still does. It remembers the newest
 // history that the process has met.
 type watch struct {
-	log    *slog.Logger
-	asking sync.Mutex     // held while the other hosts are asked
-	ends   sync.WaitGroup // what asks in the background
+	log     *slog.Logger
+	asking  sync.Mutex    // held while a host that was not in use before is compared
+	suspect chan struct{} // has the other hosts asked at once; nil = nobody asks them
 
 	mu     sync.Mutex
 	newest standing // of a host that takes writes; none: it is empty
-	agreed string   // host that was compared with the others
-	asked  time.Time
-	told   string // the split that the log has
-	closed bool
+	using  standing // of the host that was compared with the others; none: it is empty
+	told   string   // the split that the log has
+	moves  context.Context
+	move   context.CancelFunc // ends moves
 }
 
 // admit refuses a connection to a host whose history is older than one met before.
@@ -43,7 +48,10 @@ func (w *watch) admit(s standing) error {
 		return s.fenced(w.newest)
 	}
 	if s.readOnly == "" && s.timeline > 0 {
-		w.newest = s
+		w.met(s)
+	}
+	if s.readOnly == "" && s.host == w.using.host {
+		w.using = s // it may have been started anew
 	}
 	return nil
 }
@@ -60,39 +68,53 @@ func (w *watch) left(conn *pgconn.PgConn) error {
 	return nil
 }
 
-// agrees reports whether a host was compared with the others before.
-func (w *watch) agrees(host string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.agreed == host
-}
-
-// inUse is the host that was compared with the others, "" before.
-func (w *watch) inUse() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.agreed
-}
-
-// due reports whether the other hosts are to be asked again, and notes that they
-// are.
-func (w *watch) due(now time.Time) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed || w.agreed == "" || now.Sub(w.asked) < askEvery {
-		return false
+// met notes the newest history, and has those told who are with an older one. The
+// caller holds mu.
+func (w *watch) met(s standing) {
+	if w.newest.older(s) && w.move != nil {
+		w.move()
+		w.moves, w.move = nil, nil
 	}
-	w.asked = now
-	w.ends.Add(1)
-	return true
+	w.newest = s
 }
 
-// close waits for what asks in the background, no longer than askWithin.
-func (w *watch) close() {
+// moving ends when a newer history than any before is met.
+func (w *watch) moving() context.Context {
 	w.mu.Lock()
-	w.closed = true
-	w.mu.Unlock()
-	w.ends.Wait()
+	defer w.mu.Unlock()
+	if w.moves == nil {
+		w.moves, w.move = context.WithCancel(context.Background())
+	}
+	return w.moves
+}
+
+// agrees reports whether a host was compared with the others before.
+func (w *watch) agrees(host string) bool { return w.inUse().host == host }
+
+// inUse is the host that was compared with the others, an empty one before.
+func (w *watch) inUse() standing {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.using
+}
+
+// use notes that a host was compared with the others, and is the one to use.
+func (w *watch) use(s standing) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.using = s
+}
+
+// took has the other hosts asked at once after a statement that was slow or failed:
+// so it looks when the host in use was away.
+func (w *watch) took(d time.Duration, err error) {
+	if d < slow && err == nil {
+		return
+	}
+	select {
+	case w.suspect <- struct{}{}:
+	default: // they are about to be asked, or there are none
+	}
 }
 
 // judge compares a host with the others, and returns the one with the newest
@@ -105,6 +127,7 @@ func (w *watch) judge(mine standing, others []hosts.Answer[standing]) standing {
 		}
 	}
 	var split *hosts.Reason
+	silent := slices.ContainsFunc(others, func(o hosts.Answer[standing]) bool { return o.Err != nil })
 	for _, o := range append(others, hosts.Answer[standing]{Got: mine}) {
 		if s := newest.split(o.Got); o.Err == nil && s != nil {
 			split = s
@@ -112,10 +135,8 @@ func (w *watch) judge(mine standing, others []hosts.Answer[standing]) standing {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if newest.host == mine.host {
-		w.agreed, w.asked = mine.host, time.Now()
-	} else {
-		w.newest = newest
+	if newest.host != mine.host {
+		w.met(newest)
 	}
 	text := ""
 	if split != nil {
@@ -124,7 +145,9 @@ func (w *watch) judge(mine standing, others []hosts.Answer[standing]) standing {
 	if text != "" && text != w.told {
 		w.log.Error("two hosts of the database take writes", slog.String("reason", split.Cause), slog.String("next", split.Next))
 	}
-	w.told = text
+	if text != "" || !silent { // one that comes and goes is told of once
+		w.told = text
+	}
 	return newest
 }
 
@@ -157,27 +180,56 @@ func (p places) settle(ctx context.Context, mine standing) bool {
 	}
 	newest := w.judge(mine, p.others(ctx, p.index(mine.host)))
 	if newest.host == mine.host {
+		w.use(mine)
 		return true
 	}
 	p.last.Store(int32(p.index(newest.host))) //nolint:gosec // a URL's hosts are few
 	return false
 }
 
-// lookAround asks the other hosts again, in the background, every now and then:
-// one of them may have been promoted while the one in use could not be reached
-// from there. What is connected to the old one is given up then.
-func (p places) lookAround(conn *pgconn.PgConn) {
-	s, known := conn.CustomData()[standingKey].(standing)
-	if len(p.each) == 1 || !known || !p.watch.due(time.Now()) {
+// lookAround asks the other hosts again and again until ctx ends: one of them may
+// have been promoted while the one in use could not be reached from there. What is
+// connected to the old one is given up then.
+func (p places) lookAround(ctx context.Context) {
+	for {
+		timer := time.NewTimer(askEvery*3/4 + rand.N(askEvery/2)) // servers started together ask apart
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		case <-p.watch.suspect:
+			timer.Stop()
+		}
+		p.lookOnce(ctx)
+	}
+}
+
+func (p places) lookOnce(ctx context.Context) {
+	mine := p.watch.inUse()
+	if mine.system == "" { // it cannot be compared
 		return
 	}
+	newest := p.watch.judge(mine, p.others(ctx, p.index(mine.host)))
+	if newest.host != mine.host {
+		p.last.Store(int32(p.index(newest.host))) //nolint:gosec // a URL's hosts are few
+	}
+}
+
+// keepLooking looks around in the background where there are several hosts. Its
+// result ends that, and waits until it has ended, no longer than a look lasts.
+func (p places) keepLooking() (stop func()) {
+	if len(p.each) == 1 {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
 	go func() {
-		defer p.watch.ends.Done()
-		ctx, cancel := context.WithTimeout(context.Background(), askWithin)
-		defer cancel()
-		newest := p.watch.judge(s, p.others(ctx, p.index(s.host)))
-		if newest.host != s.host {
-			p.last.Store(int32(p.index(newest.host))) //nolint:gosec // a URL's hosts are few
-		}
+		defer close(ended)
+		p.lookAround(ctx)
 	}()
+	return func() {
+		cancel()
+		<-ended
+	}
 }
