@@ -127,6 +127,13 @@ func (c *counted) ask(ctx context.Context) {
 	c.mu.Unlock()
 }
 
+// asking is how many ask it now.
+func (c *counted) asking() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
 func (c *counted) Bearer(ctx context.Context, text string) (access.Principal, error) {
 	c.ask(ctx)
 	return c.memory.Bearer(ctx, text)
@@ -212,8 +219,8 @@ func TestPlaces(t *testing.T) {
 					})
 				}
 				synctest.Wait()
-				if c.now != most {
-					t.Errorf("%d ask at once, not %d", c.now, most)
+				if now := c.asking(); now != most {
+					t.Errorf("%d ask at once, not %d", now, most)
 				}
 				time.Sleep(placeTime + time.Second) // those without a place have been told
 				close(c.answer)
@@ -244,8 +251,8 @@ func TestPlacesOfAll(t *testing.T) {
 			all.Go(func() { s.mux.ServeHTTP(httptest.NewRecorder(), s.request("POST", "/operate/it", browser{})) }) // refused
 		}
 		synctest.Wait()
-		if c.now != places+patientPlaces {
-			t.Errorf("%d ask at once, not %d", c.now, places+patientPlaces)
+		if now := c.asking(); now != places+patientPlaces {
+			t.Errorf("%d ask at once, not %d", now, places+patientPlaces)
 		}
 		close(c.answer)
 		began := time.Now()
