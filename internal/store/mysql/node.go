@@ -47,6 +47,16 @@ func (n node) takesNoWrites() *hosts.Reason {
 	return &hosts.Reason{Cause: "takes no writes (" + n.readOnly + ")", Next: "name the primary, or all hosts, in the database URL, or SET GLOBAL read_only = OFF there"}
 }
 
+// writes tells of a server that is read only what that is to a user who may pass
+// over it, or may not.
+func (n node) writes(over bool) (found, todo string) {
+	r := n.takesNoWrites()
+	if !over {
+		return r.Cause, r.Next
+	}
+	return "read_only is on, which this user may pass over: a replica?", r.Next + "; what is written to a replica is not on its primary"
+}
+
 // nodes compares each session's server with that of the first: locks are shared by
 // the sessions of one server alone.
 type nodes struct {

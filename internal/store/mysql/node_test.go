@@ -210,6 +210,28 @@ func TestAServerThatTakesNoWrites(t *testing.T) {
 	}
 }
 
+// TestReadOnlyThatIsPassedOver: a replica that takes this user's writes is not one
+// that takes none, and needs attention all the same.
+func TestReadOnlyThatIsPassedOver(t *testing.T) {
+	n := node{readOnly: "read_only is on, as a replica has it"}
+	if found, todo := n.writes(true); strings.Contains(found, "takes no writes") || !strings.Contains(found, "which this user may pass over") || !strings.Contains(todo, "name the primary") {
+		t.Errorf("passed over: %q, %q", found, todo)
+	}
+	if found, _ := n.writes(false); !strings.Contains(found, "takes no writes") {
+		t.Errorf("not passed over: %q", found)
+	}
+	for params, want := range map[string]bool{"": true, "?tx_read_only=1": false} {
+		e, err := Open(t.Context(), server(t)+params, engine.Options{Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		if over, err := (inspector{db: e.Write}).passesOver(t.Context()); err != nil || over != want {
+			t.Errorf("with %q a write passes: %v, %v; want %v", params, over, err, want)
+		}
+	}
+}
+
 // TestGranted reads what servers answer to SHOW GRANTS.
 func TestGranted(t *testing.T) {
 	by := func(lines ...string) []string { return lines }
