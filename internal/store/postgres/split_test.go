@@ -178,8 +178,10 @@ func TestAnOddStatementHasTheOthersAsked(t *testing.T) {
 	}{
 		{"SELECT 1", 0}, {"SELECT 1 WHERE false", 0}, {"SELECT 1/0", 1}, {"SELECT 1 FROM pg_sleep(1.1)", 1},
 	} {
+		begun := time.Now()
 		_ = s.row(t.Context(), []any{nil}, odd.query)
-		if got := len(c.places.watch.suspect); got != odd.asks {
+		loaded := time.Since(begun) >= slow // it may have been slow itself
+		if got := len(c.places.watch.suspect); got < odd.asks || got > odd.asks && !loaded {
 			t.Errorf("%s: asked %d times, want %d", odd.query, got, odd.asks)
 		}
 		for len(c.places.watch.suspect) > 0 {
