@@ -1,14 +1,10 @@
 package app
 
 import (
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -18,54 +14,14 @@ import (
 	"tieline/internal/access/guard"
 	"tieline/internal/config"
 	"tieline/internal/store"
+	"tieline/internal/storetest/peer"
 )
-
-// pausedPostgres starts a PostgreSQL server for one test, which can have it take
-// connections and say nothing ("pause"), and go on ("resume").
-func pausedPostgres(t *testing.T) (url string, command func(verb string)) {
-	t.Helper()
-	script, err := filepath.Abs("../../test/peers/postgres.sh")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := os.MkdirTemp("", "tieline-silent-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o755); err != nil { // the server runs as another user
-		t.Fatal(err)
-	}
-	call := func(verb string) string {
-		out, err := exec.Command(script, verb, dir).Output()
-		if err != nil {
-			var exit *exec.ExitError
-			if errors.As(err, &exit) {
-				t.Fatalf("%s %s: %v\n%s", script, verb, err, exit.Stderr)
-			}
-			t.Fatalf("%s %s: %v", script, verb, err)
-		}
-		return string(out)
-	}
-	t.Cleanup(func() {
-		call("resume") // one that is paused does not end
-		call("destroy")
-		_ = os.RemoveAll(dir)
-	})
-	for line := range strings.Lines(call("start")) {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(line), "PG_URL="); ok {
-			url = strings.Trim(value, `'"`)
-		}
-	}
-	if url == "" {
-		t.Fatalf("%s told no PG_URL", script)
-	}
-	return url, func(verb string) { call(verb) }
-}
 
 // TestADatabaseThatSaysNothing pauses PostgreSQL, as a host that hangs does: pages,
 // sign-in and API answer all the same, however many ask, and go on afterwards.
 func TestADatabaseThatSaysNothing(t *testing.T) {
-	url, postgres := pausedPostgres(t)
+	url, postgres := peer.Postgres(t, "../../test/peers/postgres.sh")
+	t.Cleanup(func() { postgres("resume") }) // one that is paused does not end
 	db, err := store.Open(t.Context(), url, store.Options{Migrate: true})
 	if err != nil {
 		t.Fatal(err)

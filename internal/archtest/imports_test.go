@@ -59,6 +59,7 @@ var allowed = map[string][]string{
 	"internal/forward/forwardtest": {"forward", "alert", "connector", "ha", "remote", "source"},
 	"internal/hatest":              {"ha"},
 	"internal/storetest":           {"storetest/tds", "store", "store/...", "alert", "connector", "ha", "hatest", "intake", "forward", "retention", "access", "fault", "secret"},
+	"internal/storetest/peer":      {},
 	"internal/storetest/tds":       {"storetest/tds/wire"},
 	"internal/storetest/tds/wire":  {},
 	"internal/sourcetest":          {"source", "alert", "fault"},

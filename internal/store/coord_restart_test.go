@@ -2,59 +2,17 @@ package store
 
 import (
 	"errors"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"tieline/internal/ha"
+	"tieline/internal/storetest/peer"
 )
 
-// ownPostgres starts a PostgreSQL server for one test, which may restart it.
-func ownPostgres(t *testing.T) (url string, command func(verb string)) {
-	t.Helper()
-	script, err := filepath.Abs("../../test/peers/postgres.sh")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := os.MkdirTemp("", "tieline-restart-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o755); err != nil { // the server runs as another user
-		t.Fatal(err)
-	}
-	call := func(verb string) string {
-		out, err := exec.Command(script, verb, dir).Output()
-		if err != nil {
-			var exit *exec.ExitError
-			if errors.As(err, &exit) {
-				t.Fatalf("%s %s: %v\n%s", script, verb, err, exit.Stderr)
-			}
-			t.Fatalf("%s %s: %v", script, verb, err)
-		}
-		return string(out)
-	}
-	t.Cleanup(func() {
-		call("destroy")
-		_ = os.RemoveAll(dir)
-	})
-	for line := range strings.Lines(call("start")) {
-		name, value, _ := strings.Cut(strings.TrimSpace(strings.TrimPrefix(line, "export ")), "=")
-		if name == "PG_URL" {
-			url = strings.Trim(value, `'"`)
-		}
-	}
-	if url == "" {
-		t.Fatalf("%s told no PG_URL", script)
-	}
-	return url, func(verb string) { call(verb) }
-}
-
 func TestSessionsAfterARestartOfPostgres(t *testing.T) {
-	url, postgres := ownPostgres(t)
+	url, postgres := peer.Postgres(t, "../../test/peers/postgres.sh")
 	db := open(t, url)
 	addConnector(t, db, "desk")
 	join(t, db, "north")
